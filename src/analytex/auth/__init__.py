@@ -1,0 +1,1 @@
+"""Whose key it is, which environment it opens, and what it may do there."""

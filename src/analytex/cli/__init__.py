@@ -1,0 +1,1 @@
+"""The command `analytex`: one file per command."""

@@ -1,0 +1,1 @@
+"""What the product is: types, limits and rules. No input or output happens here."""

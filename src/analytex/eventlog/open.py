@@ -1,0 +1,27 @@
+"""Which engine keeps the log, so that those who need it do not name one."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from analytex.eventlog.interface import LogReader, LogWriter
+
+FILE: Final = "log.db"  #: name in the data directory
+
+
+def open_log_writer(
+    directory: Path,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    queue_limit: int,
+    flushed: Callable[[], None],
+) -> LogWriter:
+    """Open the log of a data directory for appending; `flushed` is called after every flush."""
+    return EmbeddedLogWriter(directory / FILE, loop, queue_limit=queue_limit, flushed=flushed)
+
+
+def open_log_reader(directory: Path) -> LogReader:
+    """Open the log of a data directory for reading; it is made if it is missing."""
+    return EmbeddedLogReader(directory / FILE)

@@ -1,0 +1,118 @@
+"""The ordinary way: every route in one table, and what every reply has in common."""
+
+import logging
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from analytex import __version__
+from analytex.domain.calls import Call
+from analytex.errors import AnalytexError, BadRequest, MethodNotAllowed, NotFound
+from analytex.http import calls, reads
+from analytex.http.deps import Deps
+from analytex.http.errors import error_reply
+from analytex.http.headers import COMMON, REQUEST_ID
+from analytex.wire import replies
+
+log = logging.getLogger(__name__)
+
+
+def routes(deps: Deps) -> list[Route]:
+    """Return every address that the server answers."""
+    return [
+        Route("/v1/identify", calls.accept(deps, Call.IDENTIFY), methods=["POST"]),
+        Route(
+            "/v1/companies/identify", calls.accept(deps, Call.IDENTIFY_COMPANY), methods=["POST"]
+        ),
+        Route("/v1/track", calls.accept(deps, Call.TRACK), methods=["POST"]),
+        Route("/v1/validate", calls.validate(deps)),
+        Route("/v1/users", reads.list_users(deps)),
+        Route("/v1/users/{user_id:path}", reads.get_user(deps)),
+        Route("/v1/companies", reads.list_companies(deps)),
+        Route("/v1/companies/{company_id:path}", reads.get_company(deps)),
+        Route("/v1/events", reads.list_events(deps)),
+        Route("/healthz", _health),
+        Route("/", _about),
+    ]
+
+
+def app(deps: Deps) -> ASGIApp:
+    """Return the ASGI application."""
+    inner = Starlette(
+        routes=routes(deps),
+        exception_handlers={
+            AnalytexError: _refused,
+            HTTPException: _no_route,
+            Exception: _failed,
+        },
+    )
+    inner.router.redirect_slashes = False
+    return Envelope(inner, deps)
+
+
+class Envelope:
+    """Gives every reply its id and headers, and every address its form without a last slash."""
+
+    def __init__(self, inner: ASGIApp, deps: Deps) -> None:
+        self._inner = inner
+        self._ids = deps.ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        # An escaped slash at the end (%2F) is part of an id; a plain one is not.
+        if scope["raw_path"].endswith(b"/") and scope["raw_path"] != b"/":
+            scope["path"] = scope["path"][:-1]
+            scope["raw_path"] = scope["raw_path"][:-1]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in COMMON.items():
+                    headers.setdefault(name, value)
+                if REQUEST_ID not in headers:
+                    headers[REQUEST_ID] = self._ids.next()
+            await send(message)
+
+        await self._inner(scope, receive, send_with_headers)
+
+
+def _reply(error: AnalytexError) -> Response:
+    status, body, headers = error_reply(error)
+    return Response(body, status, headers)
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AnalytexError)
+    return _reply(error)
+
+
+def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        reply = _reply(
+            MethodNotAllowed(details=f"It answers {(error.headers or {}).get('Allow', '')}.")
+        )
+        reply.headers.update(error.headers or {})
+        return reply
+    if error.status_code == 404:
+        return _reply(NotFound(details=f"No call is known by {request.url.path!r}."))
+    return _reply(BadRequest(error.detail))
+
+
+def _failed(_: Request, error: Exception) -> Response:
+    log.exception('action="request_failed"', exc_info=error)
+    return _reply(AnalytexError(details="The server's log tells more under this request's id."))
+
+
+async def _health(_: Request) -> Response:
+    return Response(b'{"status":"ok"}')
+
+
+async def _about(_: Request) -> Response:
+    return Response(replies.encode({"name": "analytex", "version": __version__}))

@@ -1,0 +1,54 @@
+"""Errors as replies: which status, which body, which headers. Both ways of answering use this."""
+
+from typing import Final, NamedTuple
+
+from analytex.errors import (
+    AnalytexError,
+    BadRequest,
+    BodyTooLarge,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    RequestTimeout,
+    Retryable,
+    Unauthorized,
+    Unavailable,
+    UnsupportedEncoding,
+)
+from analytex.wire import replies
+
+STATUS: Final[dict[type[AnalytexError], int]] = {
+    BadRequest: 400,
+    Unauthorized: 401,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    RequestTimeout: 408,
+    BodyTooLarge: 413,
+    UnsupportedEncoding: 415,
+    RateLimited: 429,
+    HeadersTooLarge: 431,
+    Unavailable: 503,
+}
+INTERNAL: Final = 500
+
+
+class Reply(NamedTuple):
+    """A reply, before it is written one way or the other."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = {}  # noqa: RUF012  # never changed
+
+
+def error_reply(error: AnalytexError) -> Reply:
+    """Return the documented reply for an error."""
+    status = STATUS.get(type(error), INTERNAL)
+    item = replies.ErrorItem(
+        error=error.code,
+        error_code=str(status),
+        message=error.message,
+        details=error.details,
+    )
+    headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, Retryable) else {}
+    return Reply(status, replies.encode(replies.ErrorReply(errors=[item])), headers)

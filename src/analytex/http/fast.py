@@ -1,0 +1,270 @@
+"""The fast way: the three real-time calls, answered without an ASGI scope, task or framework.
+
+A subclass of uvicorn's httptools protocol. It takes only plain requests whose key is valid and
+whose body is valid too; every other request (a refusal, chunked, `Expect`, HTTP/1.0, behind an
+unfinished response, ...) goes on to uvicorn and the ASGI app, which holds the same checks. So
+there is one place that refuses, and both ways cannot disagree about it.
+
+It also guards what uvicorn leaves open: the size of headers and the time that a request may take.
+"""
+
+from typing import Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from analytex.domain.calls import Call
+from analytex.domain.environments import Permission, Scope
+from analytex.errors import (
+    AnalytexError,
+    BadRequest,
+    HeadersTooLarge,
+    RequestTimeout,
+)
+from analytex.http.deps import Deps
+from analytex.http.errors import Reply, error_reply
+from analytex.http.headers import COMMON, REQUEST_ID
+from analytex.wire import bodies
+
+PATHS: Final = {
+    b"/v1/track": Call.TRACK,
+    b"/v1/identify": Call.IDENTIFY,
+    b"/v1/companies/identify": Call.IDENTIFY_COMPANY,
+}
+MAX_HEADER_BYTES: Final = 64 * 1024
+_UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"content-encoding", b"upgrade"))
+
+
+class _Always:
+    """Stands where uvicorn expects an asyncio.Event that nobody waits for."""
+
+    def set(self) -> None:
+        pass
+
+
+class FastCycle:
+    """What uvicorn wants to know of a request in progress. One per connection, used again."""
+
+    message_event: Final = _Always()
+
+    def __init__(self) -> None:
+        self.response_complete = True
+        self.keep_alive = True
+        self.disconnected = False
+
+
+class _AcceptedHead:
+    """The reply's bytes up to the record id; they change once a second, with the date."""
+
+    def __init__(self) -> None:
+        self._made_from: object = None
+        self._bytes = b""
+
+    def __call__(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+        if self._made_from is not default_headers:
+            self._made_from = default_headers
+            common = [(name.encode(), value.encode()) for name, value in COMMON.items()]
+            lines = [*default_headers, *common, (b"content-length", b"2")]
+            self._bytes = STATUS_LINE[202] + b"".join(b"%b: %b\r\n" % line for line in lines)
+            self._bytes += REQUEST_ID.encode() + b": "
+        return self._bytes
+
+
+_accepted_head: Final = _AcceptedHead()
+
+
+class FastProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, deps: Deps, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._deps = deps
+        self._body_limit = deps.settings.body_limit
+        self._fast_cycle = FastCycle()
+        self._call: Call | None = None  # of the request that is coming in, if it goes the fast way
+        self._client: Scope | None = None
+        self._fast_body: bytes | bytearray = b""
+        self._record_id = ""
+        self._in_headers = False
+        self._in_message = False
+        self._header_bytes = 0
+        self._ticks = 0  # since the request began, or since the connection fell idle
+
+    # What comes in
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse headers without end."""
+        super().data_received(data)
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._refuse(HeadersTooLarge(details=f"At most {MAX_HEADER_BYTES} bytes fit."))
+
+    def on_message_begin(self) -> None:
+        """Note what both ways need; the ASGI scope waits until it is wanted."""
+        self.url = b""
+        self.headers = []
+        self._call = None
+        self._in_headers = self._in_message = True
+        self._header_bytes = 0
+        self._ticks = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header; trailers of a chunked body are dropped."""
+        if self._in_headers:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Choose the way. The key is checked here, before the body comes."""
+        self._in_headers = False
+        call = PATHS.get(self.url)
+        if call is not None and self._is_plain():
+            try:
+                self._client = self._deps.keyring.authorise(
+                    self._header(b"authorization"), Permission.INGEST
+                )
+            except AnalytexError:
+                pass
+            else:
+                self._call = call
+                self._fast_body = b""
+                return
+        self._go_ordinary_way()
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body; its length was checked with the headers."""
+        if self._call is None:
+            super().on_body(body)
+        elif not self._fast_body:
+            self._fast_body = body
+        else:
+            if isinstance(self._fast_body, bytes):
+                self._fast_body = bytearray(self._fast_body)
+            self._fast_body += body
+
+    def on_message_complete(self) -> None:
+        """Accept the call, or let the ordinary way refuse it."""
+        self._in_message = False
+        self._ticks = 0
+        call = self._call
+        if call is None:
+            super().on_message_complete()
+            return
+        body = bytes(self._fast_body)
+        try:
+            bodies.check(call, body)
+            self._record_id = self._deps.ingest.accept(
+                cast(Scope, self._client), call, body, self._done
+            )
+        except AnalytexError:
+            self._go_ordinary_way()
+            super().on_body(body)
+            super().on_message_complete()
+            return
+        cycle = self._fast_cycle
+        cycle.response_complete = False
+        self.cycle = cast(Any, cycle)
+
+    def _is_plain(self) -> bool:
+        if not (self.cycle is None or self.cycle.response_complete) or self.pipeline:
+            return False
+        length = -1
+        for name, value in self.headers:
+            if name == b"content-length":
+                length = int(value)
+            elif name in _UNUSUAL:
+                return False
+        parser = self.parser
+        return (
+            0 <= length <= self._body_limit
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+        )
+
+    def _header(self, wanted: bytes) -> bytes | None:
+        for name, value in self.headers:
+            if name == wanted:
+                return value
+        return None
+
+    def _go_ordinary_way(self) -> None:
+        """Hand the request over as if uvicorn had seen it from its first byte."""
+        self._call = None
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+
+    # What goes out
+
+    def _done(self, error: Exception | None) -> None:
+        """Answer the call that the log has flushed, or failed to."""
+        cycle = self._fast_cycle
+        cycle.response_complete = True
+        self._ticks = 0
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if error is None and cycle.keep_alive:
+            self.transport.write(
+                b"%b%b\r\n\r\n{}"
+                % (_accepted_head(self.server_state.default_headers), self._record_id.encode())
+            )
+        else:
+            reply = Reply(202, b"{}") if error is None else error_reply(cast(AnalytexError, error))
+            self._write(reply, self._record_id, close=not cycle.keep_alive)
+        if self.pipeline:
+            self.on_response_complete()
+
+    def _write(self, reply: Reply, request_id: str, *, close: bool) -> None:
+        headers = [(k.decode(), v.decode()) for k, v in self.server_state.default_headers]
+        headers += [*COMMON.items(), *reply.headers.items(), (REQUEST_ID, request_id)]
+        headers.append(("content-length", str(len(reply.body))))
+        if close:
+            headers.append(("connection", "close"))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[reply.status] + lines.encode() + b"\r\n" + reply.body)
+        if close:
+            self.transport.close()
+
+    def _refuse(self, error: AnalytexError) -> None:
+        """Answer a request that cannot be read to its end, and close."""
+        ordinary = self._in_message and not self._in_headers and self._call is None
+        self._in_headers = self._in_message = False
+        if self.transport.is_closing():
+            return
+        unanswered = self.cycle is not None and not self.cycle.response_complete
+        if ordinary and (self.cycle.response_started or self.pipeline):
+            self.transport.close()  # it has its answer, or it is not its turn
+        elif not ordinary and unanswered:
+            self.cycle.keep_alive = False  # the reply to an earlier request comes first, and last
+            self.flow.pause_reading()
+        else:
+            self._write(error_reply(error), self._deps.ids.next(), close=True)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP in the documented form."""
+        self._refuse(BadRequest("The request is not valid HTTP.", details=msg))
+
+    # Guards
+
+    def pause_writing(self) -> None:
+        """Take no more from a sender that does not read its replies."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on once the replies have left."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def tick(self, *, request_ticks: int, idle_ticks: int) -> None:
+        """Count the time of a slow request or an idle connection, and end it when it is up."""
+        self._ticks += 1
+        if self._in_message:
+            if self._ticks > request_ticks:
+                self._refuse(RequestTimeout())
+        elif self._ticks > idle_ticks and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()

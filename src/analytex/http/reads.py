@@ -1,0 +1,155 @@
+"""Reads over HTTP: users, companies, events."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from analytex.domain.environments import Permission
+from analytex.domain.events import EventFilter, EventType
+from analytex.domain.times import parse_time
+from analytex.errors import BadRequest, NotFound
+from analytex.http.deps import Deps
+from analytex.http.headers import LAG
+from analytex.http.scope import authorise
+from analytex.query.reads import Page
+from analytex.wire import replies
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 1000
+
+
+def list_users(deps: Deps) -> Handler:
+    """Return the handler of `GET /v1/users`."""
+
+    async def handle(request: Request) -> Response:
+        scope = authorise(request, deps.keyring, Permission.READ)
+        limit, cursor = _paging(request)
+        lag = await deps.reads.caught_up()
+        page = await deps.reads.users(scope.environment_id, cursor=cursor, limit=limit)
+        return _list(page, [replies.user_reply(user) for user in page.items], limit, lag)
+
+    return handle
+
+
+def get_user(deps: Deps) -> Handler:
+    """Return the handler of `GET /v1/users/{user_id}`."""
+
+    async def handle(request: Request) -> Response:
+        scope = authorise(request, deps.keyring, Permission.READ)
+        user_id = _id_in_path(request, "/v1/users/")
+        lag = await deps.reads.caught_up()
+        user = await deps.reads.user(scope.environment_id, user_id)
+        if user is None:
+            raise NotFound("There is no such user.", details=f"user_id: {user_id!r}")
+        return _json(replies.user_reply(user), lag)
+
+    return handle
+
+
+def list_companies(deps: Deps) -> Handler:
+    """Return the handler of `GET /v1/companies`."""
+
+    async def handle(request: Request) -> Response:
+        scope = authorise(request, deps.keyring, Permission.READ)
+        limit, cursor = _paging(request)
+        lag = await deps.reads.caught_up()
+        page = await deps.reads.companies(scope.environment_id, cursor=cursor, limit=limit)
+        return _list(page, [replies.company_reply(company) for company in page.items], limit, lag)
+
+    return handle
+
+
+def get_company(deps: Deps) -> Handler:
+    """Return the handler of `GET /v1/companies/{company_id}`."""
+
+    async def handle(request: Request) -> Response:
+        scope = authorise(request, deps.keyring, Permission.READ)
+        company_id = _id_in_path(request, "/v1/companies/")
+        lag = await deps.reads.caught_up()
+        company = await deps.reads.company(scope.environment_id, company_id)
+        if company is None:
+            raise NotFound("There is no such company.", details=f"company_id: {company_id!r}")
+        return _json(replies.company_reply(company), lag)
+
+    return handle
+
+
+def list_events(deps: Deps) -> Handler:
+    """Return the handler of `GET /v1/events`."""
+
+    async def handle(request: Request) -> Response:
+        scope = authorise(request, deps.keyring, Permission.READ)
+        limit, cursor = _paging(request)
+        wanted = _event_filter(request)
+        lag = await deps.reads.caught_up()
+        page = await deps.reads.events(scope.environment_id, wanted, cursor=cursor, limit=limit)
+        items = [replies.event_reply(event, scope.app_token) for event in page.items]
+        return _list(page, items, limit, lag)
+
+    return handle
+
+
+def _paging(request: Request) -> tuple[int, str | None]:
+    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise BadRequest(
+            "`limit` is not valid.", details=f"Expected a whole number from 1 to {MAX_LIMIT}."
+        )
+    return int(text), request.query_params.get("after_cursor") or None
+
+
+def _event_filter(request: Request) -> EventFilter:
+    asked = request.query_params
+    kind = asked.get("event_type")
+    if kind is not None and kind not in set(EventType):
+        raise BadRequest(
+            "`event_type` is not valid.", details=f"Expected one of {', '.join(EventType)}."
+        )
+    return EventFilter(
+        id=asked.get("id"),
+        user_id=asked.get("user_id"),
+        company_id=asked.get("company_id"),
+        event_type=None if kind is None else EventType(kind),
+        event_name=asked.get("event_name"),
+        since=_time(request, "from"),
+        until=_time(request, "to"),
+    )
+
+
+def _time(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"`{name}` is not a time.",
+            details="Expected ISO 8601 such as 2026-01-31T12:00:00Z, a day, or Unix seconds.",
+        ) from None
+
+
+def _id_in_path(request: Request, prefix: str) -> str:
+    """Return the id, which may hold any character, slashes included, if it is percent-encoded."""
+    encoded: bytes = request.scope["raw_path"][len(prefix) :]
+    try:
+        return unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        raise NotFound("The id in the address is not valid UTF-8.") from None
+
+
+def _json(value: Any, lag: int) -> Response:
+    # The header only where a read could not wait any longer for the newest calls.
+    return Response(replies.encode(value), headers={LAG: str(lag)} if lag else {})
+
+
+def _list(page: Page[Any], items: list[Any], limit: int, lag: int) -> Response:
+    metadata = replies.ListMetadata(
+        cursor=replies.Cursor(after=page.after), limit=limit, total_count=page.total
+    )
+    return _json(replies.ListReply(data=items, metadata=metadata), lag)

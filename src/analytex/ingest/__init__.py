@@ -1,0 +1,1 @@
+"""Accepting calls: limits, the record, its place in the log."""

@@ -1,0 +1,136 @@
+"""Reads: run in threads beside the event loop, and see every call acknowledged before them."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from analytex.domain.events import Event, EventFilter
+from analytex.domain.profiles import Company, User
+from analytex.query import cursors
+from analytex.storage.interface import Place, ReadStore
+
+THREADS: Final = 4
+COUNT_AT_MOST: Final = 10_000  # above it a count would be slow, and is not given
+_FIRST_WAIT_S: Final = 0.001
+_LONGEST_WAIT_S: Final = 0.02
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Page(NamedTuple, Generic[Item]):
+    """Some items, where the next page begins, and how many there are in all, if known."""
+
+    items: list[Item]
+    after: str | None
+    total: int | None
+
+
+class Reads:
+    """Answers questions about one store."""
+
+    def __init__(
+        self,
+        open_store: Callable[[], ReadStore],
+        log_end: Callable[[], int],
+        *,
+        wait_s: float,
+    ) -> None:
+        """`open_store` is called once in each thread; `log_end` says how far the log reaches.
+
+        `wait_s` is the longest that a read waits for the applier.
+        """
+        self._open_store = open_store
+        self._log_end = log_end
+        self._wait_s = wait_s
+        self._threads = ThreadPoolExecutor(THREADS, "read")
+        self._local = threading.local()
+        self._watch = open_store()
+        self._stores: list[ReadStore] = [self._watch]
+
+    async def caught_up(self) -> int:
+        """Wait until everything is applied that was in the log when this was called.
+
+        Returns how many records are still missing when the wait is over: 0 unless it was too long.
+        """
+        end = self._log_end()
+        deadline = time.monotonic() + self._wait_s
+        wait = _FIRST_WAIT_S
+        while (missing := end - self._watch.applied()) > 0 and time.monotonic() < deadline:
+            await asyncio.sleep(wait)
+            wait = min(wait * 1.5, _LONGEST_WAIT_S)
+        return max(missing, 0)
+
+    async def user(self, environment_id: int, user_id: str) -> User | None:
+        """Return a user, or None."""
+        return await self._run(lambda store: store.user(environment_id, user_id))
+
+    async def company(self, environment_id: int, company_id: str) -> Company | None:
+        """Return a company, or None."""
+        return await self._run(lambda store: store.company(environment_id, company_id))
+
+    async def users(self, environment_id: int, *, cursor: str | None, limit: int) -> Page[User]:
+        """Return a page of users, by id. Raises BadRequest for a cursor that is not ours."""
+        after = None if cursor is None else cursors.decode(cursor, str)
+
+        def read(store: ReadStore) -> Page[User]:
+            found = store.list_users(environment_id, after=after, limit=limit + 1)
+            total = store.count_users(environment_id, at_most=COUNT_AT_MOST + 1)
+            return _page(found, limit, lambda user: user.id, total)
+
+        return await self._run(read)
+
+    async def companies(
+        self, environment_id: int, *, cursor: str | None, limit: int
+    ) -> Page[Company]:
+        """Return a page of companies, by id. Raises BadRequest for a cursor that is not ours."""
+        after = None if cursor is None else cursors.decode(cursor, str)
+
+        def read(store: ReadStore) -> Page[Company]:
+            found = store.list_companies(environment_id, after=after, limit=limit + 1)
+            total = store.count_companies(environment_id, at_most=COUNT_AT_MOST + 1)
+            return _page(found, limit, lambda company: company.id, total)
+
+        return await self._run(read)
+
+    async def events(
+        self, environment_id: int, wanted: EventFilter, *, cursor: str | None, limit: int
+    ) -> Page[Event]:
+        """Return a page of events, newest first. Raises BadRequest for a cursor not ours."""
+        after = None if cursor is None else cursors.decode(cursor, Place)
+
+        def read(store: ReadStore) -> Page[Event]:
+            found = store.list_events(environment_id, wanted, after=after, limit=limit + 1)
+            page = _page(found, limit, lambda item: item[0], None)
+            return Page([event for _, event in page.items], page.after, None)
+
+        return await self._run(read)
+
+    def close(self) -> None:
+        """Stop the threads and close their stores."""
+        self._threads.shutdown(cancel_futures=True)
+        for store in self._stores:
+            store.close()
+
+    async def _run(self, read: Callable[[ReadStore], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: read(self._store()))
+
+    def _store(self) -> ReadStore:
+        store: ReadStore | None = getattr(self._local, "store", None)
+        if store is None:
+            store = self._local.store = self._open_store()
+            self._stores.append(store)
+        return store
+
+
+def _page(
+    found: list[Item], limit: int, place: Callable[[Item], object], total: int | None
+) -> Page[Item]:
+    """Cut off the item that was read only to learn whether there are more."""
+    items = found[:limit]
+    after = cursors.encode(place(items[-1])) if len(found) > limit else None
+    return Page(items, after, None if total is None or total > COUNT_AT_MOST else total)

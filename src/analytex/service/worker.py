@@ -1,0 +1,161 @@
+"""A worker's process: answers requests and appends what it accepts to the log."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final, cast
+
+import uvicorn
+
+from analytex.auth.keys import Keyring
+from analytex.errors import AnalytexError
+from analytex.eventlog.interface import LogWriter
+from analytex.eventlog.open import open_log_reader, open_log_writer
+from analytex.http.asgi import app
+from analytex.http.deps import Deps
+from analytex.http.fast import FastProtocol
+from analytex.ingest.accept import Ingest, RecordIds
+from analytex.ingest.admission import FixedWindows, unlimited
+from analytex.observability import logs
+from analytex.query.reads import Reads
+from analytex.service.child import LIFELINE, Orders, receive_orders
+from analytex.storage.open import open_key_store, open_read_store
+
+TICK_S: Final = 5.0  # how exactly slow requests and idle connections are timed
+HOUSEKEEPING_S: Final = 1.0  # a revoked key is refused after at most this long
+STOP_WITHIN_S: Final = 10  # requests that are not answered by then are cut off
+
+
+class Server(uvicorn.Server):
+    """uvicorn, stopped by us and not by signals of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    def stop(self) -> None:
+        """Take no more connections, answer what was taken, end."""
+        self.should_exit = True
+
+
+class Worker:
+    """Builds every object once, and ends them in the opposite order."""
+
+    def __init__(self, orders: Orders, loop: asyncio.AbstractEventLoop) -> None:
+        settings = orders.settings
+        self._orders = orders
+        self._settings = settings
+        directory = settings.directory
+        self._log: LogWriter = open_log_writer(
+            directory,
+            loop,
+            queue_limit=settings.queue_limit,
+            flushed=partial(_wake, orders.wake),
+        )
+        self._log_reader = open_log_reader(directory)
+        self._keyring = Keyring(open_key_store(directory, create=False))
+        self._store = open_read_store(directory)
+        self._reads = Reads(
+            partial(open_read_store, directory), self._log_reader.end, wait_s=settings.read_wait
+        )
+        ids = RecordIds()
+        limiter = FixedWindows(time.monotonic) if settings.limits == "userpilot" else unlimited
+        deps = Deps(
+            settings=settings,
+            keyring=self._keyring,
+            ingest=Ingest(self._log, ids, limiter),
+            ids=ids,
+            reads=self._reads,
+        )
+        self._server = Server(
+            uvicorn.Config(
+                app(deps),
+                http=cast(Any, partial(FastProtocol, deps)),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=int(settings.keep_alive),
+                timeout_graceful_shutdown=STOP_WITHIN_S,
+            )
+        )
+
+    async def run(self) -> None:
+        """Serve until told to stop, or until the supervisor is gone."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._server.stop)
+        loop.add_reader(LIFELINE, self._server.stop)
+        chores = [
+            asyncio.create_task(self._every(TICK_S, self._tick)),
+            asyncio.create_task(self._every(HOUSEKEEPING_S, self._keep_house)),
+            asyncio.create_task(self._tell_ready()),
+        ]
+        try:
+            await self._server.serve([socket.socket(fileno=self._orders.listener)])
+        finally:
+            for chore in chores:
+                chore.cancel()
+            loop.remove_reader(LIFELINE)
+            await self._log.close()
+            self._reads.close()
+
+    async def _every(self, seconds: float, chore: Any) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            chore()
+
+    def _tick(self) -> None:
+        for connection in list(self._server.server_state.connections):
+            cast(FastProtocol, connection).tick(
+                request_ticks=round(self._settings.request_timeout / TICK_S),
+                idle_ticks=round(self._settings.keep_alive / TICK_S),
+            )
+
+    def _keep_house(self) -> None:
+        with contextlib.suppress(AnalytexError):  # what was known stays
+            self._keyring.refresh()
+        if self._orders.number == 0:
+            oldest = time.time_ns() // 1000 - round(self._settings.log_keep * 1_000_000)
+            self._log.trim(self._store.durable(), oldest)
+
+    async def _tell_ready(self) -> None:
+        while not self._server.started:
+            await asyncio.sleep(0.005)
+        os.write(self._orders.ready, b".")
+
+
+def _wake(applier: int) -> None:
+    with contextlib.suppress(BlockingIOError):  # a full pipe: it will wake anyway
+        os.write(applier, b".")
+
+
+def main() -> None:
+    """Run a worker as the supervisor ordered."""
+    orders = receive_orders()
+    logs.configure(orders.settings.log_level, f"worker-{orders.number}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_blocking(orders.wake, False)
+
+    async def run() -> None:
+        await Worker(orders, asyncio.get_running_loop()).run()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run())
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    main()

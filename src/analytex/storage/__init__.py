@@ -1,0 +1,1 @@
+"""Storage: what an engine promises (`interface.py`), and the engines."""

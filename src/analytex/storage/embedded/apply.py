@@ -1,0 +1,113 @@
+"""The applier's side of `store.db`."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+from analytex import sqlite
+from analytex.domain.events import Event
+from analytex.domain.profiles import Company, User
+from analytex.errors import Conflict
+from analytex.storage.embedded import rows
+from analytex.storage.interface import Changes, Membership, ProfileKey
+
+SEGMENT_ROWS: Final = 8192  # events that a read may have to scan: about 5 ms
+CHECKPOINT_PAGES: Final = 4096  # 16 MiB of write-ahead file between checkpoints
+CACHE_KIB: Final = 32 * 1024
+KEYS_PER_QUERY: Final = 100
+
+_SQL: Final = sqlite.queries(__package__, "apply.sql")
+
+
+class EmbeddedApplyStore:
+    """Writes profiles, events and the log position (see `ApplyStore`).
+
+    Its commits are not flushed one by one: the log still has every record until `sync`, and rows
+    and position belong to one transaction, so a power cut only means that some are applied again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises sqlite3.Error if it cannot be opened."""
+        self._db = sqlite.connect(path, __package__, synchronous="NORMAL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+    def position(self) -> int:
+        """Return the log position up to which everything is stored."""
+        return int(self._db.execute(_SQL["position"]).fetchone()[0])
+
+    def users(self, keys: Collection[ProfileKey]) -> dict[ProfileKey, User]:
+        """Return those of the users that exist."""
+        return {(row[0], row[1]): rows.user(row) for row in self._find("users", keys)}
+
+    def companies(self, keys: Collection[ProfileKey]) -> dict[ProfileKey, Company]:
+        """Return those of the companies that exist."""
+        return {(row[0], row[1]): rows.company(row) for row in self._find("companies", keys)}
+
+    def memberships(self, keys: Collection[ProfileKey]) -> dict[ProfileKey, Membership]:
+        """Return the membership of those of the users that exist."""
+        return {(row[0], row[1]): Membership(*row[2:]) for row in self._find("memberships", keys)}
+
+    def write(self, changes: Changes, *, start: int, upto: int) -> None:
+        """Store the changes and the position in one transaction (see `ApplyStore.write`)."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            moved = db.execute(_SQL["move_position"], {"start": start, "upto": upto})
+            if moved.rowcount != 1:
+                raise Conflict(f"The store is not at position {start}.")
+            db.executemany(_SQL["put_user"], map(rows.user_row, changes.users))
+            db.executemany(_SQL["put_company"], map(rows.company_row, changes.companies))
+            db.executemany(_SQL["add_unreadable"], changes.unreadable)
+            self._add_events(changes.events)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def sync(self) -> None:
+        """Make everything written so far survive a power cut."""
+        # A commit with synchronous=FULL flushes the write-ahead file, with all that is in it.
+        self._db.execute("PRAGMA synchronous = FULL")
+        try:
+            self._db.execute(_SQL["mark_durable"])
+        finally:
+            self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _add_events(self, events: Sequence[Event]) -> None:
+        last = self._db.execute(_SQL["last_sequence"]).fetchone()[0] or 0
+        self._db.executemany(
+            _SQL["add_event"],
+            (rows.event_row(sequence, event) for sequence, event in enumerate(events, last + 1)),
+        )
+        last += len(events)
+        indexed = self._db.execute(_SQL["indexed"]).fetchone()[0]
+        while last - indexed >= SEGMENT_ROWS:
+            segment = {"first": indexed + 1, "last": indexed + SEGMENT_ROWS}
+            self._db.execute(_SQL["add_segment"], segment)
+            self._db.execute(_SQL["index_segment"], segment)
+            indexed = segment["last"]
+            self._db.execute(_SQL["set_indexed"], {"last": indexed})
+
+    def _find(self, query: str, keys: Collection[ProfileKey]) -> Iterator[tuple[Any, ...]]:
+        for environment_id, group in groupby(sorted(keys), itemgetter(0)):
+            ids = [id for _, id in group]
+            for i in range(0, len(ids), KEYS_PER_QUERY):
+                # Padded to one length, so that SQLite compiles each query once.
+                some = ids[i : i + KEYS_PER_QUERY]
+                padding = [None] * (KEYS_PER_QUERY - len(some))
+                yield from self._db.execute(_FIND[query], (environment_id, *some, *padding))
+
+
+_FIND: Final = {
+    name: _SQL[name].replace("%s", ", ".join("?" * KEYS_PER_QUERY))
+    for name in ("users", "companies", "memberships")
+}

@@ -1,0 +1,1 @@
+"""JSON bodies and log records on one side, domain types on the other."""

@@ -1,0 +1,196 @@
+"""Log records: what the log keeps of an accepted call, and the event it becomes.
+
+Layout of a record, version 1:
+
+    offset  bytes  what
+    0       1      version of this layout, 1
+    1       1      the call (`domain.calls.Call`)
+    2       4      environment id, unsigned, big-endian
+    6       20     record id, ASCII: 13 hexadecimal digits of the receive time in microseconds since
+                   1970-01-01 UTC, then 7 that name the server process that took the call
+    26      ...    the request's body, byte for byte as it came
+
+The log flushes records whole, so a record has neither a length nor a checksum of its own.
+"""
+
+from typing import Final
+
+import msgspec
+
+from analytex.domain.calls import Call
+from analytex.domain.events import SOURCE_HTTP, Event, EventType
+from analytex.domain.values import MAX_ID_CHARS, NULL, Json
+from analytex.wire.bodies import Id, id_text
+
+VERSION: Final = 1
+ID_CHARS: Final = 20
+_TIME_DIGITS: Final = 13
+_ID_AT: Final = 6
+_BODY_AT: Final = _ID_AT + ID_CHARS
+_NULL: Final = msgspec.Raw(NULL)
+
+
+
+class UnreadableRecord(ValueError):
+    """A record that this version cannot read."""
+
+
+def head(call: Call, environment_id: int) -> bytes:
+    """Return the first bytes of a record, which are the same for all calls of that kind."""
+    return bytes((VERSION, call)) + environment_id.to_bytes(4, "big")
+
+
+def record_id(at: int, process: str) -> str:
+    """Return the id of a record received at that time (microseconds) by that process."""
+    return f"{at:013x}{process}"
+
+
+def received_at(record_id: str) -> int:
+    """Return the receive time that an id holds, in microseconds since 1970-01-01 UTC."""
+    return int(record_id[:_TIME_DIGITS], 16)
+
+
+def encode(head: bytes, record_id: str, body: bytes) -> bytes:
+    """Return the record of an accepted call."""
+    return head + record_id.encode("ascii") + body
+
+
+def decode(record: bytes, *, company_from_metadata: bool) -> Event:
+    """Return the event that an accepted call is.
+
+    `company_from_metadata`: an identify that names no company, but whose `metadata.company` is an
+    object with an `id`, names that one. Raises UnreadableRecord.
+    """
+    try:
+        if record[0] != VERSION:
+            raise UnreadableRecord(f"layout {record[0]}, this version reads {VERSION}")
+        call = Call(record[1])
+        environment_id = int.from_bytes(record[2:_ID_AT], "big")
+        id = record[_ID_AT:_BODY_AT].decode("ascii")
+        body = record[_BODY_AT:]
+        if call is Call.TRACK:
+            return _track(environment_id, id, body)
+        if call is Call.IDENTIFY_COMPANY:
+            return _identify_company(environment_id, id, body)
+        return _identify(environment_id, id, body, company_from_metadata)
+    except UnreadableRecord:
+        raise
+    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError) as error:
+        raise UnreadableRecord(f"{type(error).__name__}: {error}") from error
+
+
+class _Identify(msgspec.Struct, gc=False):
+    user_id: Id = None
+    metadata: Json = msgspec.Raw()
+    company: dict[str, Json] | None = None
+
+
+class _IdentifyCompany(msgspec.Struct, gc=False):
+    company_id: Id = None
+    metadata: Json = msgspec.Raw()
+
+
+class _Track(msgspec.Struct, gc=False):
+    user_id: Id = None
+    event_name: str = ""
+    metadata: Json = msgspec.Raw()
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    company: Json = msgspec.Raw()
+
+
+_decode_identify = msgspec.json.Decoder(_Identify).decode
+_decode_identify_company = msgspec.json.Decoder(_IdentifyCompany).decode
+_decode_track = msgspec.json.Decoder(_Track).decode
+_decode_metadata = msgspec.json.Decoder(_Metadata).decode
+_decode_company = msgspec.json.Decoder(dict[str, Json]).decode
+_decode_id = msgspec.json.Decoder(Id).decode
+_encode_json = msgspec.json.Encoder().encode
+
+
+def _track(environment_id: int, id: str, body: bytes) -> Event:
+    call = _decode_track(body)
+    return Event(
+        id=id,
+        environment_id=environment_id,
+        event_type=EventType.TRACK,
+        event_name=call.event_name,
+        user_id=_required_id(call.user_id),
+        company_id=None,
+        source=SOURCE_HTTP,
+        inserted_at=received_at(id),
+        metadata=_object_text(call.metadata),
+    )
+
+
+def _identify_company(environment_id: int, id: str, body: bytes) -> Event:
+    call = _decode_identify_company(body)
+    return Event(
+        id=id,
+        environment_id=environment_id,
+        event_type=EventType.IDENTIFY_COMPANY,
+        event_name="",
+        user_id=None,
+        company_id=_required_id(call.company_id),
+        source=SOURCE_HTTP,
+        inserted_at=received_at(id),
+        metadata=_object_text(call.metadata),
+    )
+
+
+def _identify(environment_id: int, id: str, body: bytes, company_from_metadata: bool) -> Event:
+    call = _decode_identify(body)
+    company = call.company
+    if not company and company_from_metadata:
+        company = _company_in(call.metadata)
+    company_id = None
+    if company:
+        company_id = _required_id(_company_id(company))
+        company = {k: v for k, v in company.items() if k not in ("id", "company_id")}
+    return Event(
+        id=id,
+        environment_id=environment_id,
+        event_type=EventType.IDENTIFY_USER,
+        event_name="",
+        user_id=_required_id(call.user_id),
+        company_id=company_id,
+        source=SOURCE_HTTP,
+        inserted_at=received_at(id),
+        metadata=_object_text(call.metadata),
+        company=None if company_id is None else str(_encode_json(company), "utf-8"),
+    )
+
+
+def _company_id(company: dict[str, Json]) -> Id:
+    """`id` first, then `company_id` (contract, conflict C1)."""
+    for key in ("id", "company_id"):
+        if key in company and (found := _decode_id(company[key])) is not None:
+            return found
+    return None
+
+
+def _company_in(metadata: Json) -> dict[str, Json] | None:
+    """The company that Segment nests in a user's metadata, if it has a usable `id`."""
+    if b'"company"' not in bytes(metadata):
+        return None
+    found = bytes(_decode_metadata(metadata).company)
+    if not found.startswith(b"{"):
+        return None
+    company = _decode_company(found)
+    try:
+        id = id_text(_decode_id(company.get("id", _NULL)) or "")
+    except msgspec.ValidationError:
+        return None
+    return company if 0 < len(id) <= MAX_ID_CHARS else None
+
+
+def _object_text(metadata: Json) -> str:
+    text = str(metadata, "utf-8")  # type: ignore[call-overload]  # Raw is a buffer
+    return text if text and text != "null" else "{}"
+
+
+def _required_id(value: Id) -> str:
+    if value is None:
+        raise UnreadableRecord("a required id is missing")
+    return id_text(value)
