@@ -46,9 +46,10 @@ def _announce(running: Running) -> None:
 
 def _first_call(url: str, secret: str | None) -> list[str]:
     key = secret or "$ANALYTEX_API_KEY"
+    header = f'-H "Authorization: Token {key}"'
     return [
         "Send a first event, and read it back:",
-        f"  curl {url}/v1/track -H "Authorization: Token {key}" \\",
+        f"  curl {url}/v1/track {header} \\",
         """    -d '{"user_id":"ada","event_name":"signed up"}'""",
-        f"  curl {url}/v1/events -H "Authorization: Token {key}"",
+        f"  curl {url}/v1/events {header}",
     ]
