@@ -1,7 +1,9 @@
 """One run of events at once: loads the profiles they name, folds, and says what to store."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from analytex.apply.memberships import Memberships
 from analytex.apply.profiles import (
     fold_company,
     fold_user,
@@ -19,19 +21,26 @@ from analytex.storage.interface import (
     Unreadable,
 )
 
+_IDENTIFY_USER: Final = EventType.IDENTIFY_USER  # looking a member up takes longer than the test
 
-def fold(store: ApplyStore, events: Sequence[Event], unreadable: Sequence[Unreadable]) -> Changes:
+
+def fold(
+    store: ApplyStore,
+    memberships: Memberships,
+    events: Sequence[Event],
+    unreadable: Sequence[Unreadable],
+) -> Changes:
     """Return what the events, in this order, change in the store.
 
     Fills in the company of each event that names none: the user's, at that point of the order.
     """
-    users, memberships = _load_users(store, events)
+    users, members = _load_users(store, memberships, events)
     companies = _load_companies(store, events)
     for event in events:
         if names_company(event):
             _fold_company(companies, event)
         if event.user_id is not None:
-            _fold_user(users, memberships, event)
+            _fold_user(users, members, event)
     return Changes(list(users.values()), list(companies.values()), events, unreadable)
 
 
@@ -45,13 +54,13 @@ def _fold_company(companies: dict[ProfileKey, Company], event: Event) -> None:
 
 
 def _fold_user(
-    users: dict[ProfileKey, User], memberships: dict[ProfileKey, Membership], event: Event
+    users: dict[ProfileKey, User], members: dict[ProfileKey, Membership], event: Event
 ) -> None:
     assert event.user_id is not None
     key = (event.environment_id, event.user_id)
     user = users.get(key)
     if user is None:
-        known = memberships.get(key)
+        known = members.get(key)
         if known is not None:  # a track by a user that it does not change
             event.company_id = known.company_id
             return
@@ -62,7 +71,7 @@ def _fold_user(
 
 
 def _load_users(
-    store: ApplyStore, events: Sequence[Event]
+    store: ApplyStore, memberships: Memberships, events: Sequence[Event]
 ) -> tuple[dict[ProfileKey, User], dict[ProfileKey, Membership]]:
     """Load whole users only where an event can change them; most tracks cannot."""
     changed: set[ProfileKey] = set()
@@ -71,20 +80,18 @@ def _load_users(
         if event.user_id is None:
             continue
         key = (event.environment_id, event.user_id)
-        if event.event_type is EventType.IDENTIFY_USER:
+        if event.event_type is _IDENTIFY_USER:
             changed.add(key)
         elif first_track.get(key, event.inserted_at) >= event.inserted_at:
             first_track[key] = event.inserted_at
-    memberships = store.memberships(first_track.keys() - changed)
-    changed.update(
-        key for key, known in memberships.items() if first_track[key] < known.first_seen_at
-    )
-    return store.users(changed), {k: v for k, v in memberships.items() if k not in changed}
+    members = memberships.find(first_track.keys() - changed)
+    early = {key for key, known in members.items() if first_track[key] < known.first_seen_at}
+    for key in early:
+        del members[key]
+    return store.users(changed | early), members
 
 
-def _load_companies(
-    store: ApplyStore, events: Sequence[Event]
-) -> dict[ProfileKey, Company]:
+def _load_companies(store: ApplyStore, events: Sequence[Event]) -> dict[ProfileKey, Company]:
     return store.companies(
         {
             (event.environment_id, event.company_id)

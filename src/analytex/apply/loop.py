@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from analytex.apply.fold import fold
+from analytex.apply.memberships import Memberships
 from analytex.domain.events import Event
 from analytex.errors import Conflict
 from analytex.eventlog.interface import Batch, LogReader
@@ -25,6 +26,7 @@ class Applier:
         self._reader = reader
         self._store = store
         self._company_from_metadata = company_from_metadata
+        self._memberships = Memberships(store)
         self._position = store.position()
 
     @property
@@ -38,19 +40,18 @@ class Applier:
         if not batches:
             return 0
         if batches[0].first > self._position:
-            log.error(
-                'action="log_gap" expected=%d found=%d', self._position, batches[0].first
-            )
+            log.error('action="log_gap" expected=%d found=%d', self._position, batches[0].first)
         events, unreadable = self._decode(batches)
         upto = batches[-1].next
+        changes = fold(self._store, self._memberships, events, unreadable)
         try:
-            self._store.write(
-                fold(self._store, events, unreadable), start=self._position, upto=upto
-            )
+            self._store.write(changes, start=self._position, upto=upto)
         except Conflict:
             # Another applier took these records; go on behind what it stored.
+            self._memberships.forget()
             self._position = self._store.position()
             return 0
+        self._memberships.stored(changes.users)
         applied = upto - self._position
         self._position = upto
         return applied

@@ -1,7 +1,6 @@
 """The ordinary way: every route in one table, and what every reply has in common."""
 
 import logging
-from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders

@@ -10,6 +10,7 @@ It also guards what uvicorn leaves open: the size of headers and the time that a
 
 from typing import Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from analytex.domain.calls import Call
@@ -20,9 +21,11 @@ from analytex.errors import (
     HeadersTooLarge,
     RequestTimeout,
 )
+from analytex.http import heads
 from analytex.http.deps import Deps
 from analytex.http.errors import Reply, error_reply
 from analytex.http.headers import COMMON, REQUEST_ID
+from analytex.http.heads import Head
 from analytex.wire import bodies
 
 PATHS: Final = {
@@ -31,7 +34,7 @@ PATHS: Final = {
     b"/v1/companies/identify": Call.IDENTIFY_COMPANY,
 }
 MAX_HEADER_BYTES: Final = 64 * 1024
-_UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"content-encoding", b"upgrade"))
+_UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"content-encoding"))
 
 
 class _Always:
@@ -72,6 +75,13 @@ class _AcceptedHead:
 _accepted_head: Final = _AcceptedHead()
 
 
+def new_parser(protocol: "FastProtocol") -> httptools.HttpRequestParser:
+    """Return a parser that still reads requests behind one that asks to close, as uvicorn's do."""
+    parser = httptools.HttpRequestParser(protocol)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
+
+
 class FastProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -84,6 +94,8 @@ class FastProtocol(HttpToolsProtocol):
         self._client: Scope | None = None
         self._fast_body: bytes | bytearray = b""
         self._record_id = ""
+        self._accepted = b""  # the body that was accepted last
+        self._head: Head | None = None
         self._in_headers = False
         self._in_message = False
         self._header_bytes = 0
@@ -93,11 +105,30 @@ class FastProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse headers without end."""
-        super().data_received(data)
-        if self._in_headers:
+        if self._accept_known(data):
+            return
+        whole = not self._in_message
+        self._accepted = b""
+        waited_for_headers = self._in_headers
+        self._feed(data)
+        if whole and self._accepted and self._head is None:
+            self._head = heads.learn(
+                data, self._accepted, cast(Call, self._call), self._header(b"authorization")
+            )
+        # The packet in which a request begins may hold others before it, and is bounded anyway.
+        if self._in_headers and waited_for_headers:
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(HeadersTooLarge(details=f"At most {MAX_HEADER_BYTES} bytes fit."))
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._begin_again_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self.send_400_response(str(error))
 
     def on_message_begin(self) -> None:
         """Note what both ways need; the ASGI scope waits until it is wanted."""
@@ -115,6 +146,8 @@ class FastProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way. The key is checked here, before the body comes."""
+        if self._offers_upgrade():
+            return
         self._in_headers = False
         call = PATHS.get(self.url)
         if call is not None and self._is_plain():
@@ -143,6 +176,8 @@ class FastProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Accept the call, or let the ordinary way refuse it."""
+        if self._offers_upgrade():
+            return
         self._in_message = False
         self._ticks = 0
         call = self._call
@@ -151,21 +186,63 @@ class FastProtocol(HttpToolsProtocol):
             return
         body = bytes(self._fast_body)
         try:
-            bodies.check(call, body)
-            self._record_id = self._deps.ingest.accept(
-                cast(Scope, self._client), call, body, self._done
-            )
+            self._accept(call, cast(Scope, self._client), body)
         except AnalytexError:
             self._go_ordinary_way()
             super().on_body(body)
             super().on_message_complete()
+
+    def _accept(self, call: Call, client: Scope, body: bytes) -> None:
+        bodies.check(call, body)
+        self._record_id = self._deps.ingest.accept(client, call, body, self._done)
+        self._accepted = body
+        self._fast_cycle.response_complete = False
+        self.cycle = cast(Any, self._fast_cycle)
+
+    def _accept_known(self, data: bytes) -> bool:
+        """Accept a request whose head this connection has sent before; False: parse it."""
+        head = self._head
+        if head is None or self._in_message or not self._is_quiet():
+            return False
+        body = head.body_in(data)
+        if body is None or len(body) > self._body_limit:
+            self._head = None  # the sender has changed its ways: learn them again
+            return False
+        try:
+            client = self._deps.keyring.authorise(head.authorization, Permission.INGEST)
+            self._accept(head.call, client, body)
+        except AnalytexError:
+            return False
+        self._unset_keepalive_if_required()
+        self._ticks = 0
+        return True
+
+    def _is_quiet(self) -> bool:
+        """Tell whether every earlier request is answered."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def _offers_upgrade(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def _begin_again_without_upgrade(self, rest: bytes) -> None:
+        """Read a request as if it did not offer HTTP/2 or a WebSocket, which we do not speak.
+
+        The parser takes what follows such headers for the other protocol, but it is the body:
+        Java's HTTP client offers HTTP/2 with every first request.
+        """
+        if self.parser.get_method() == b"CONNECT":
             return
-        cycle = self._fast_cycle
-        cycle.response_complete = False
-        self.cycle = cast(Any, cycle)
+        head = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = new_parser(self)
+        self._feed(head + b"".join(lines) + b"\r\n" + rest)
 
     def _is_plain(self) -> bool:
-        if not (self.cycle is None or self.cycle.response_complete) or self.pipeline:
+        if not self._is_quiet():
             return False
         length = -1
         for name, value in self.headers:

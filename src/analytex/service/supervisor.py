@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import IO, Final, NamedTuple
@@ -54,7 +53,9 @@ class _Child:
             lived = time.monotonic() - self._started_at
             self._failures = 0 if lived > _STEADY_S else self._failures + 1
             pause = min(0.1 * 2**self._failures, _LONGEST_PAUSE_S) if self._failures else 0.0
-            log.error('action="child_died" child=%s code=%d again_in_s=%.1f', self.name, code, pause)
+            log.error(
+                'action="child_died" child=%s code=%d again_in_s=%.1f', self.name, code, pause
+            )
             self.start_at = time.monotonic() + pause
             self._close()
         if self.process is None and time.monotonic() >= self.start_at:

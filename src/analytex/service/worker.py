@@ -34,6 +34,16 @@ STOP_WITHIN_S: Final = 10  # requests that are not answered by then are cut off
 class Server(uvicorn.Server):
     """uvicorn, stopped by us and not by signals of its own."""
 
+    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+        """`ready` is a file descriptor that gets a byte once connections are taken."""
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections, and tell so."""
+        await super().startup(sockets)
+        os.write(self._ready, b".")
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
@@ -83,7 +93,8 @@ class Worker:
                 server_header=False,
                 timeout_keep_alive=int(settings.keep_alive),
                 timeout_graceful_shutdown=STOP_WITHIN_S,
-            )
+            ),
+            orders.ready,
         )
 
     async def run(self) -> None:
@@ -94,7 +105,6 @@ class Worker:
         chores = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._every(HOUSEKEEPING_S, self._keep_house)),
-            asyncio.create_task(self._tell_ready()),
         ]
         try:
             await self._server.serve([socket.socket(fileno=self._orders.listener)])
@@ -124,10 +134,6 @@ class Worker:
             oldest = time.time_ns() // 1000 - round(self._settings.log_keep * 1_000_000)
             self._log.trim(self._store.durable(), oldest)
 
-    async def _tell_ready(self) -> None:
-        while not self._server.started:
-            await asyncio.sleep(0.005)
-        os.write(self._orders.ready, b".")
 
 
 def _wake(applier: int) -> None:

@@ -5,6 +5,7 @@ belongs to one thread at a time. Times are microseconds since 1970-01-01 UTC.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from analytex.domain.environments import Environment, Key
@@ -107,14 +108,30 @@ class ReadStore(Protocol):
     ) -> list[tuple[Place, Event]]:
         """Return matching events, newest first, behind the place `after`."""
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let everything that is read inside see the store as it is now.
+
+        What is written meanwhile takes up extra room until the end, so it should be short.
+        """
+
     def scan_events(self, *, batch: int) -> Iterator[list[Event]]:
-        """Yield the events of every environment in the order in which they were applied."""
+        """Yield the events of every environment in the order in which they were applied.
+
+        At most `batch` at a time, each read when it is asked for: without a snapshot, events that
+        are applied meanwhile come as well. Raises Unavailable if the store cannot be read.
+        """
 
     def scan_users(self) -> Iterator[User]:
-        """Yield every user, ordered by environment and id (compared byte for byte)."""
+        """Yield every user, ordered by environment and id (compared byte for byte).
+
+        Raises Unavailable if the store cannot be read.
+        """
 
     def scan_companies(self) -> Iterator[Company]:
-        """Yield every company, ordered by environment and id (compared byte for byte)."""
+        """Yield every company, ordered by environment and id (compared byte for byte).
+
+        Raises Unavailable if the store cannot be read.
+        """
 
     def close(self) -> None:
         """Let go of the engine."""

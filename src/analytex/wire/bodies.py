@@ -195,4 +195,3 @@ def _not_json(body: bytes, problem: str) -> BadRequest:
     if not body.strip():
         return BadRequest("The body is empty.", details="Expected a JSON object.")
     return BadRequest("The body is not valid JSON.", details=f"{problem.rstrip('.')}.")
-

@@ -1,6 +1,5 @@
 """The applier's side of `store.db`."""
 
-import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter

@@ -1,13 +1,18 @@
 """The readers' side of `store.db`: profiles, and what scans need."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from analytex import sqlite
 from analytex.domain.events import Event, EventFilter
 from analytex.domain.profiles import Company, User
-from analytex.storage.embedded import rows
+from analytex.errors import Unavailable
+from analytex.storage.embedded import FILE, rows
 from analytex.storage.embedded.events import find_events
 from analytex.storage.interface import Place
 
@@ -75,21 +80,49 @@ class EmbeddedReadStore:
         finally:
             self._db.execute("COMMIT")
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read inside see the store as it is now.
+
+        The write-ahead file grows until the end.
+        """
+        with _reading():
+            self._db.execute("BEGIN")
+            self.applied()  # SQLite takes its snapshot at the first read
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
     def scan_events(self, *, batch: int) -> Iterator[list[Event]]:
-        """Yield all events in the order in which they were applied, `batch` at a time."""
+        """Yield all events in the order in which they were applied (see `ReadStore`)."""
         last = 0
-        while found := self._db.execute(_SQL["scan_events"], (last, batch)).fetchall():
+        while True:
+            with _reading():
+                found = self._db.execute(_SQL["scan_events"], (last, batch)).fetchall()
+            if not found:
+                return
             yield [rows.event(row[1:]) for row in found]
             last = found[-1][0]
 
     def scan_users(self) -> Iterator[User]:
         """Yield every user, ordered by environment and id (compared byte for byte)."""
-        return map(rows.user, self._db.execute(_SQL["scan_users"]))
+        with _reading():
+            yield from map(rows.user, self._db.execute(_SQL["scan_users"]))
 
     def scan_companies(self) -> Iterator[Company]:
         """Yield every company, ordered by environment and id (compared byte for byte)."""
-        return map(rows.company, self._db.execute(_SQL["scan_companies"]))
+        with _reading():
+            yield from map(rows.company, self._db.execute(_SQL["scan_companies"]))
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, msgspec.MsgspecError) as error:
+        raise Unavailable(f"{FILE} cannot be read.", details=f"{error}.") from error

@@ -1,0 +1,145 @@
+"""Folding the stored events again, and what the profiles say otherwise than they."""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeVar
+
+from analytex.apply.fold import fold
+from analytex.apply.memberships import Memberships
+from analytex.apply.memberships import Memberships
+from analytex.apply.profiles import names_company
+from analytex.domain.events import Event
+from analytex.domain.profiles import Profile, User
+from analytex.domain.values import Json
+from analytex.storage.interface import ApplyStore, ReadStore
+from analytex.wire.replies import encode, time_text
+
+BATCH: Final = 4096  # events in memory at a time, with the profiles that they change
+
+Item = TypeVar("Item", bound=Profile)
+
+
+class Kind(StrEnum):
+    """What a profile describes."""
+
+    USER = "user"
+    COMPANY = "company"
+
+
+class Difference(NamedTuple):
+    """Something that the store says otherwise than the events."""
+
+    environment_id: int
+    kind: Kind
+    id: str  #: user_id or company_id
+    property: str | None  #: `metadata.plan`, `company_id`, ...; None: the whole profile
+    stored: Json | None  #: None: it is not there
+    rebuilt: Json | None  #: None: the events do not give it
+
+
+class Rebuild:
+    """One comparison of a store's profiles with what its events give."""
+
+    def __init__(self, stored: ReadStore, scratch: ApplyStore, rebuilt: ReadStore) -> None:
+        """`scratch` is an empty store to fold into, and `rebuilt` the readers' side of it.
+
+        Both methods belong into one snapshot of `stored`, so that events and profiles are those of
+        one moment. They raise Unavailable if a store cannot be read.
+        """
+        self._stored = stored
+        self._scratch = scratch
+        self._memberships = Memberships(scratch)
+        self._rebuilt = rebuilt
+        self.events = 0  #: how many are folded
+        self.users = self.companies = 0  #: how many are compared
+
+    def fold(self, progress: Callable[[int, int], None]) -> None:
+        """Fold all events; `progress` is told how many are done, and about how many there are."""
+        total = self._stored.applied()  # a few less, where records could not be read
+        for events in self._stored.scan_events(batch=BATCH):
+            self._fold(events)
+            progress(self.events, total)
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what differs: users, then companies, by environment and id."""
+        for user, again in _side_by_side(self._stored.scan_users(), self._rebuilt.scan_users()):
+            self.users += 1
+            yield from _compare(Kind.USER, user, again)
+        companies = _side_by_side(self._stored.scan_companies(), self._rebuilt.scan_companies())
+        for company, rebuilt in companies:
+            self.companies += 1
+            yield from _compare(Kind.COMPANY, company, rebuilt)
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if not names_company(event):
+                event.company_id = None  # what apply filled in is not what was sent
+        changes = fold(self._scratch, self._memberships, events, ())
+        profiles = changes._replace(events=())  # nobody reads them there
+        end = self.events + len(events)
+        self._scratch.write(profiles, start=self.events, upto=end)
+        self._memberships.stored(changes.users)
+        self.events = end
+
+
+def _side_by_side(
+    stored: Iterator[Item], rebuilt: Iterator[Item]
+) -> Iterator[tuple[Item | None, Item | None]]:
+    """Merge two scans; what only one of them has stands beside None.
+
+    Both are in the order of bytes of UTF-8, which is the order of Python's strings.
+    """
+    left, right = next(stored, None), next(rebuilt, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and _key(left) < _key(right)):
+            yield left, None
+            left = next(stored, None)
+        elif left is None or _key(right) < _key(left):
+            yield None, right
+            right = next(rebuilt, None)
+        else:
+            yield left, right
+            left, right = next(stored, None), next(rebuilt, None)
+
+
+def _key(profile: Profile) -> tuple[int, str]:
+    return profile.environment_id, profile.id
+
+
+def _compare(kind: Kind, stored: Profile | None, rebuilt: Profile | None) -> Iterator[Difference]:
+    if stored == rebuilt:
+        return
+    one = stored or rebuilt
+    assert one is not None
+    if stored is None or rebuilt is None:
+        whole = _json(_facts(one))
+        sides = (whole, None) if rebuilt is None else (None, whole)
+        yield Difference(one.environment_id, kind, one.id, None, *sides)
+        return
+    left, right = _facts(stored), _facts(rebuilt)
+    for name in sorted(left.keys() | right.keys()):
+        if (value := left.get(name)) != (again := right.get(name)):
+            yield Difference(one.environment_id, kind, one.id, name, value, again)
+
+
+def _facts(profile: Profile) -> dict[str, Json]:
+    """What a profile says, by name, as JSON; what it does not say is left out."""
+    facts = {f"metadata.{name}": value for name, value in profile.properties.items()}
+    facts |= {f"stamps.{name}": _moment(*stamp) for name, stamp in profile.stamps.items()}
+    facts["first_seen_at"] = _json(time_text(profile.first_seen_at))
+    if profile.identified_at is not None:
+        facts["identified_at"] = _json(time_text(profile.identified_at))
+    if isinstance(profile, User):
+        if profile.company_id is not None:
+            facts["company_id"] = _json(profile.company_id)
+        if profile.company_stamp is not None:
+            facts["company_stamp"] = _moment(*profile.company_stamp)
+    return facts
+
+
+def _moment(at: int, by: str) -> Json:
+    return _json({"at": time_text(at), "by": by})
+
+
+def _json(value: object) -> Json:
+    return Json(encode(value))
