@@ -13,6 +13,7 @@ from analytex.storage.interface import ApplyStore, Unreadable
 from analytex.wire import records
 
 MAX_RECORDS: Final = 4096  # in one transaction, unless one flush holds more
+MAX_BYTES: Final = 16 * 1024 * 1024  # likewise
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Applier:
 
     def step(self) -> int:
         """Apply what the log holds, at most about `MAX_RECORDS`; return how many records."""
-        batches = self._reader.read(self._position, max_records=MAX_RECORDS)
+        batches = self._reader.read(self._position, max_records=MAX_RECORDS, max_bytes=MAX_BYTES)
         if not batches:
             return 0
         if batches[0].first > self._position:

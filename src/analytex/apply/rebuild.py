@@ -6,7 +6,6 @@ from typing import Final, NamedTuple, TypeVar
 
 from analytex.apply.fold import fold
 from analytex.apply.memberships import Memberships
-from analytex.apply.memberships import Memberships
 from analytex.apply.profiles import names_company
 from analytex.domain.events import Event
 from analytex.domain.profiles import Profile, User

@@ -21,6 +21,7 @@ from analytex import sqlite
 from analytex.errors import AnalytexError, Unavailable
 from analytex.eventlog.interface import Batch, Done
 
+QUEUE_BYTES: Final = 64 * 1024 * 1024  # of records that wait, however few they are
 SLOW_FLUSH_S: Final = 0.002  # a flush takes about 0.3 ms on a local solid-state disk
 TRIM_ROWS: Final = 20  # removed in one transaction, so that no flush waits long behind it
 TRIM_EVERY_S: Final = 0.01
@@ -54,8 +55,10 @@ class EmbeddedLogWriter:
         self._queue_limit = queue_limit
         self._after_flush = flushed
         self._db: sqlite3.Connection | None = sqlite.connect(path, __package__)
+        self._file = path.stat().st_ino
         self._records: list[bytes] = []
         self._dones: list[Done] = []
+        self._bytes = 0  # in self._records
         self._flushing = False  # a flush is planned or runs
         self._away = False  # the connection is in use by the thread
         self._slow = False
@@ -66,9 +69,10 @@ class EmbeddedLogWriter:
 
     def append(self, record: bytes, done: Done) -> None:
         """Add the record to the next flush (see `LogWriter.append`)."""
-        if len(self._records) >= self._queue_limit:
+        if len(self._records) >= self._queue_limit or self._bytes > QUEUE_BYTES:
             raise Unavailable(details="The queue in front of the event log is full.")
         self._records.append(record)
+        self._bytes += len(record)
         self._dones.append(done)
         if not self._flushing:
             self._flushing = True
@@ -91,7 +95,7 @@ class EmbeddedLogWriter:
 
     def _flush(self) -> None:
         records, dones = self._records, self._dones
-        self._records, self._dones = [], []
+        self._records, self._dones, self._bytes = [], [], 0
         if not self._slow:
             self._flushed(dones, self._write(records))
             return
@@ -103,11 +107,13 @@ class EmbeddedLogWriter:
         """Store the records as one row; return what went wrong."""
         started = time.perf_counter()
         try:
+            if self._path.stat().st_ino != self._file:  # a new file would use positions again
+                raise OSError(f"{self._path} is not the file that was opened; start again")
             if self._db is None:
                 self._db = sqlite.connect(self._path, __package__)
             row = (len(records), time.time_ns() // 1000, _encode(records))
             self._db.execute(_SQL["append"], row)
-        except (sqlite3.Error, OSError, MemoryError, AnalytexError) as cause:
+        except Exception as cause:  # whatever it was: those who wait are told
             log.error('action="flush_failed" records=%d cause="%s"', len(records), cause)
             self._let_go()  # and open it anew for the next flush: the cause may be gone
             return Unavailable(details=f"The event log cannot be written: {cause}.")
@@ -118,7 +124,10 @@ class EmbeddedLogWriter:
     def _flushed(self, dones: list[Done], error: AnalytexError | None) -> None:
         self._away = False
         for done in dones:
-            done(error)
+            try:
+                done(error)
+            except Exception:  # one sender's connection is no reason to leave the others waiting
+                log.exception('action="answer_failed"')
         if error is None:
             self._after_flush()
         if self._records:
@@ -158,26 +167,45 @@ class EmbeddedLogReader:
         """Open or create the file. Raises sqlite3.Error if it cannot be opened."""
         self._db = sqlite.connect(path, __package__)
 
-    def read(self, start: int, *, max_records: int) -> list[Batch]:
+    def read(self, start: int, *, max_records: int, max_bytes: int) -> list[Batch]:
         """Return the batches from `start` on (see `LogReader.read`)."""
         row = self._db.execute(_SQL["row_of"], (start,)).fetchone()
         batches: list[Batch] = []
-        found = 0
+        found = size = 0
         for first, count, records in self._db.execute(_SQL["read"], (row[0] if row else start,)):
             if first + count <= start:
                 continue
             cut = max(start - first, 0)
             batches.append(Batch(first + cut, _decode(records)[cut:]))
             found += count - cut
-            if found >= max_records:
+            size += len(records)
+            if found >= max_records or size >= max_bytes:
                 break
         return batches
 
     def end(self) -> int:
         """Return the position behind the last record on disk."""
-        row = self._db.execute(_SQL["end"]).fetchone()
-        return row[0] if row else 0
+        return int(self._db.execute(_SQL["end"]).fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def continue_at(path: Path, position: int) -> bool:
+    """Make sure that the log ends at this position or behind it; tell whether it did not.
+
+    Needed where the file was lost, or an old copy put in its place, while the store that was made
+    from it is still there. What the log holds then was applied long ago, and is dropped.
+    """
+    db = sqlite.connect(path, __package__)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        behind = int(db.execute(_SQL["end"]).fetchone()[0]) < position
+        if behind:
+            db.execute(_SQL["clear"])
+            db.execute(_SQL["set_origin"], (position,))
+        db.execute("COMMIT")
+    finally:
+        db.close()
+    return behind

@@ -45,10 +45,10 @@ class LogWriter(Protocol):
 class LogReader(Protocol):
     """Reads records. Each instance belongs to one thread."""
 
-    def read(self, start: int, *, max_records: int) -> list[Batch]:
+    def read(self, start: int, *, max_records: int, max_bytes: int) -> list[Batch]:
         """Return the batches from `start` on; the first is cut so that it begins there.
 
-        Stops after the batch that reaches `max_records`. Empty if there is nothing yet.
+        Stops after the batch that reaches `max_records` or `max_bytes`. Empty if there is none.
         """
 
     def end(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter
+from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter, continue_at
 from analytex.eventlog.interface import LogReader, LogWriter
 
 FILE: Final = "log.db"  #: name in the data directory
@@ -25,3 +25,11 @@ def open_log_writer(
 def open_log_reader(directory: Path) -> LogReader:
     """Open the log of a data directory for reading; it is made if it is missing."""
     return EmbeddedLogReader(directory / FILE)
+
+
+def prepare_log(directory: Path, *, applied: int) -> bool:
+    """Make the log if it is missing, and let it go on behind what was applied.
+
+    Returns whether it was behind: records that were acknowledged and not yet applied are gone then.
+    """
+    return continue_at(directory / FILE, applied)

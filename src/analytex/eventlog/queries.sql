@@ -1,7 +1,8 @@
 -- name: append
 -- One flush; the position is taken inside the statement, so that several processes may append.
 INSERT INTO batches (first, count, at, records)
-SELECT coalesce((SELECT first + count FROM batches ORDER BY first DESC LIMIT 1), 0), ?, ?, ?;
+SELECT coalesce((SELECT first + count FROM batches ORDER BY first DESC LIMIT 1),
+                (SELECT position FROM origin)), ?, ?, ?;
 
 -- name: trim
 DELETE FROM batches WHERE first IN (
@@ -18,4 +19,11 @@ SELECT first FROM batches WHERE first <= ? ORDER BY first DESC LIMIT 1;
 SELECT first, count, records FROM batches WHERE first >= ? ORDER BY first;
 
 -- name: end
-SELECT first + count FROM batches ORDER BY first DESC LIMIT 1;
+SELECT coalesce((SELECT first + count FROM batches ORDER BY first DESC LIMIT 1),
+                (SELECT position FROM origin));
+
+-- name: clear
+DELETE FROM batches;
+
+-- name: set_origin
+UPDATE origin SET position = ?;

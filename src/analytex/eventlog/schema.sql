@@ -1,4 +1,4 @@
--- log.db, version 1: one append-only table; a row is one flush.
+-- log.db, version 1: an append-only table; a row is one flush.
 --
 -- first    position of the row's first record; the rows follow each other without gaps
 -- count    number of records in the row
@@ -14,3 +14,8 @@ CREATE TABLE batches (
     at INTEGER NOT NULL,
     records BLOB NOT NULL
 ) STRICT;
+
+-- One row: the position of the first record ever written to this file. Not 0 if the file before it
+-- was lost, so that no position is used twice.
+CREATE TABLE origin (position INTEGER NOT NULL) STRICT;
+INSERT INTO origin VALUES (0);

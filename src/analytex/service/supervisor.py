@@ -13,11 +13,11 @@ from typing import IO, Final, NamedTuple
 
 from analytex.auth.keys import FirstStart, now, prepare_first_start
 from analytex.errors import AnalytexError, DataDirectoryError, SettingsError
-from analytex.eventlog.open import open_log_reader
+from analytex.eventlog.open import prepare_log
 from analytex.service import child
 from analytex.service.child import Orders
 from analytex.settings import Settings
-from analytex.storage.open import open_key_store
+from analytex.storage.open import open_key_store, open_read_store
 
 LOCK_WAIT_S: Final = 5.0  # the processes of a server that was killed end within this
 STOP_WITHIN_S: Final = 15.0  # then a child is killed; what it acknowledged is on disk
@@ -91,12 +91,12 @@ class Supervisor:
         """
         self._settings = settings
         self._lock = _lock(settings)
-        open_log_reader(settings.directory).close()
         store = open_key_store(settings.directory)
         self._first_start = prepare_first_start(
             store, api_key=settings.api_key, app_token=settings.app_token, at=now()
         )
         store.close()
+        _prepare_log(settings)
         self._listener = _listen(settings)
         self._wake_read, self._wake_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
@@ -200,6 +200,15 @@ def _lock(settings: Settings) -> IO[str]:
                 details="Stop it, or choose another directory with --data.",
             ) from None
         return lock
+
+
+def _prepare_log(settings: Settings) -> None:
+    store = open_read_store(settings.directory)
+    try:
+        if prepare_log(settings.directory, applied=store.applied()):
+            log.warning('action="log_restarted" position=%d', store.applied())
+    finally:
+        store.close()
 
 
 def _listen(settings: Settings) -> socket.socket:

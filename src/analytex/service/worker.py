@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import time
@@ -141,12 +142,19 @@ def _wake(applier: int) -> None:
         os.write(applier, b".")
 
 
+def _allow_many_connections() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Run a worker as the supervisor ordered."""
     orders = receive_orders()
     logs.configure(orders.settings.log_level, f"worker-{orders.number}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_blocking(orders.wake, False)
+    _allow_many_connections()
 
     async def run() -> None:
         await Worker(orders, asyncio.get_running_loop()).run()
