@@ -1,5 +1,6 @@
 """What every engine's key store promises (`KeyStore`), and what is the embedded one's own."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -287,7 +288,7 @@ def test_a_change_that_cannot_be_written_leaves_nothing(
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
     with (
         closing(EmbeddedKeyStore(tmp_path / "store.db")) as store,
-        closing(sqlite.connect(tmp_path / "store.db")) as other,
+        closing(sqlite3.connect(tmp_path / "store.db")) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="cannot be written"):

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -169,6 +170,19 @@ class EmbeddedLogReader:
 
     def read(self, start: int, *, max_records: int, max_bytes: int) -> list[Batch]:
         """Return the batches from `start` on (see `LogReader.read`)."""
+        with _reading():
+            return self._read(start, max_records, max_bytes)
+
+    def end(self) -> int:
+        """Return the position behind the last record on disk."""
+        with _reading():
+            return int(self._db.execute(_SQL["end"]).fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _read(self, start: int, max_records: int, max_bytes: int) -> list[Batch]:
         row = self._db.execute(_SQL["row_of"], (start,)).fetchone()
         batches: list[Batch] = []
         found = size = 0
@@ -183,13 +197,13 @@ class EmbeddedLogReader:
                 break
         return batches
 
-    def end(self) -> int:
-        """Return the position behind the last record on disk."""
-        return int(self._db.execute(_SQL["end"]).fetchone()[0])
 
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Unavailable(details=f"The event log cannot be read: {error}.") from error
 
 
 def continue_at(path: Path, position: int) -> bool:

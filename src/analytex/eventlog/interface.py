@@ -43,7 +43,7 @@ class LogWriter(Protocol):
 
 
 class LogReader(Protocol):
-    """Reads records. Each instance belongs to one thread."""
+    """Reads records. Each instance belongs to one thread. Raises Unavailable if it cannot."""
 
     def read(self, start: int, *, max_records: int, max_bytes: int) -> list[Batch]:
         """Return the batches from `start` on; the first is cut so that it begins there.

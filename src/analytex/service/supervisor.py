@@ -1,6 +1,5 @@
 """The supervisor: prepares the data directory, starts the other processes, keeps them alive."""
 
-import fcntl
 import logging
 import os
 import select
@@ -9,17 +8,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from analytex.auth.keys import FirstStart, now, prepare_first_start
-from analytex.errors import AnalytexError, DataDirectoryError, SettingsError
+from analytex.errors import AnalytexError, SettingsError
 from analytex.eventlog.open import prepare_log
-from analytex.service import child
+from analytex.service import child, lock
 from analytex.service.child import Orders
 from analytex.settings import Settings
 from analytex.storage.open import open_key_store, open_read_store
 
-LOCK_WAIT_S: Final = 5.0  # the processes of a server that was killed end within this
 STOP_WITHIN_S: Final = 15.0  # then a child is killed; what it acknowledged is on disk
 BACKLOG: Final = 2048
 _LONGEST_PAUSE_S: Final = 5.0
@@ -90,7 +88,7 @@ class Supervisor:
         Raises DataDirectoryError, and SettingsError if the port is taken.
         """
         self._settings = settings
-        self._lock = _lock(settings)
+        self._lock = lock.hold(settings.directory)
         store = open_key_store(settings.directory)
         self._first_start = prepare_first_start(
             store, api_key=settings.api_key, app_token=settings.app_token, at=now()
@@ -175,31 +173,6 @@ class Supervisor:
     def _start_applier(self) -> "subprocess.Popen[bytes]":
         orders = Orders(settings=self._settings, wake=self._wake_read)
         return child.start("applier", orders, (self._wake_read, self._lock.fileno()))
-
-
-def _lock(settings: Settings) -> IO[str]:
-    """Hold the data directory. The children inherit the lock, so it ends with the last of them."""
-    path = settings.directory / "lock"
-    try:
-        settings.directory.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a+")
-    except OSError as error:
-        raise DataDirectoryError(
-            f"The data directory {settings.directory} cannot be used.", details=f"{error}."
-        ) from None
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-            raise DataDirectoryError(
-                f"Another server uses the data directory {settings.directory}.",
-                details="Stop it, or choose another directory with --data.",
-            ) from None
-        return lock
 
 
 def _prepare_log(settings: Settings) -> None:

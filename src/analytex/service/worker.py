@@ -136,7 +136,6 @@ class Worker:
             self._log.trim(self._store.durable(), oldest)
 
 
-
 def _wake(applier: int) -> None:
     with contextlib.suppress(BlockingIOError):  # a full pipe: it will wake anyway
         os.write(applier, b".")

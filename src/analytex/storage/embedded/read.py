@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -29,56 +29,50 @@ class EmbeddedReadStore:
 
     def applied(self) -> int:
         """Return the log position up to which everything can be read."""
-        return int(self._db.execute(_SQL["applied"]).fetchone()[0])
+        return int(self._rows("applied")[0][0])
 
     def durable(self) -> int:
         """Return the log position up to which a power cut takes nothing back."""
-        return int(self._db.execute(_SQL["durable"]).fetchone()[0])
+        return int(self._rows("durable")[0][0])
 
     def user(self, environment_id: int, user_id: str) -> User | None:
         """Return a user, or None."""
-        row = self._db.execute(_SQL["user"], (environment_id, user_id)).fetchone()
-        return rows.user(row) if row else None
+        found = self._rows("user", environment_id, user_id)
+        return rows.user(found[0]) if found else None
 
     def list_users(self, environment_id: int, *, after: str | None, limit: int) -> list[User]:
         """Return users in the order of their ids, behind the id `after`."""
-        found = self._db.execute(_SQL["list_users"], (environment_id, after or "", limit))
-        return [rows.user(row) for row in found]
+        return [
+            rows.user(row) for row in self._rows("list_users", environment_id, after or "", limit)
+        ]
 
     def count_users(self, environment_id: int, *, at_most: int) -> int:
         """Return how many users there are; stops counting at `at_most`."""
-        return int(self._db.execute(_SQL["count_users"], (environment_id, at_most)).fetchone()[0])
+        return int(self._rows("count_users", environment_id, at_most)[0][0])
 
     def company(self, environment_id: int, company_id: str) -> Company | None:
         """Return a company, or None."""
-        row = self._db.execute(_SQL["company"], (environment_id, company_id)).fetchone()
-        return rows.company(row) if row else None
+        found = self._rows("company", environment_id, company_id)
+        return rows.company(found[0]) if found else None
 
     def list_companies(
         self, environment_id: int, *, after: str | None, limit: int
     ) -> list[Company]:
         """Return companies in the order of their ids, behind the id `after`."""
-        found = self._db.execute(_SQL["list_companies"], (environment_id, after or "", limit))
+        found = self._rows("list_companies", environment_id, after or "", limit)
         return [rows.company(row) for row in found]
 
     def count_companies(self, environment_id: int, *, at_most: int) -> int:
         """Return how many companies there are; stops counting at `at_most`."""
-        counted = self._db.execute(_SQL["count_companies"], (environment_id, at_most))
-        return int(counted.fetchone()[0])
+        return int(self._rows("count_companies", environment_id, at_most)[0][0])
 
     def list_events(
         self, environment_id: int, wanted: EventFilter, *, after: Place | None, limit: int
     ) -> list[tuple[Place, Event]]:
         """Return matching events, newest first, behind the place `after`."""
-        self._db.execute("BEGIN")  # segments and tail of one moment
-        try:
+        with self.snapshot(), _reading():  # segments and tail of one moment
             places = find_events(self._db, environment_id, wanted, after, limit)
-            return [
-                (place, rows.event(self._db.execute(_SQL["event"], (place.sequence,)).fetchone()))
-                for place in places
-            ]
-        finally:
-            self._db.execute("COMMIT")
+            return [(place, rows.event(self._rows("event", place.sequence)[0])) for place in places]
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -97,11 +91,7 @@ class EmbeddedReadStore:
     def scan_events(self, *, batch: int) -> Iterator[list[Event]]:
         """Yield all events in the order in which they were applied (see `ReadStore`)."""
         last = 0
-        while True:
-            with _reading():
-                found = self._db.execute(_SQL["scan_events"], (last, batch)).fetchall()
-            if not found:
-                return
+        while found := self._rows("scan_events", last, batch):
             yield [rows.event(row[1:]) for row in found]
             last = found[-1][0]
 
@@ -118,6 +108,10 @@ class EmbeddedReadStore:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with _reading():
+            return self._db.execute(_SQL[query], values).fetchall()
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""`analytex verify`: the profiles are what the events give, or it says where they are not."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from analytex.apply.rebuild import Difference, Rebuild
+from analytex.cli.options import json_option, with_settings
+from analytex.cli.progress import progress
+from analytex.domain.values import Json
+from analytex.settings import Loaded
+from analytex.storage.open import open_apply_store, open_key_store, open_read_store
+
+DIFFERENT: Final = 3  # exit code
+VALUE_CHARS: Final = 200  # of a value in a line of text; `--json` has all of it
+
+
+@click.command(
+    epilog="Exit codes: 0 the profiles are what the events give; 3 they are not, and standard "
+    "output says where; 1 it failed."
+)
+@click.option(
+    "--most",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="How many differences to list; the rest is counted. `--json` always lists all.",
+)
+@json_option
+@with_settings("data")
+@click.pass_context
+def verify(ctx: click.Context, most: int, as_json: bool, loaded: Loaded) -> None:
+    """Fold the events again and compare with the profiles.
+
+    Every user and company is built again from the stored events, in a temporary directory (`TMPDIR`
+    names another place for it), and compared with the one that the server answers. What differs is
+    listed as environment, user or company, property, what is stored, and what the events give.
+    `stamps.NAME` is when and by which call the property NAME was last set. Nothing is changed.
+
+    The server may run meanwhile: events and profiles are read as they are at one moment. Until the
+    end the file store.db-wal grows with what the server writes.
+
+    With `--json` each line is an object: one per difference, `"type": "difference"`, then one
+    `"type": "summary"`.
+    """
+    directory = loaded.settings.directory
+    with closing(open_key_store(directory, create=False)) as store:
+        tokens = {each.id: each.app_token for each in store.environments()}
+    with _rebuild(directory) as rebuild:
+        found = rebuild.differences()
+        count = _print_json(found, tokens) if as_json else _print_text(found, tokens, most)
+    if as_json:
+        _print_line("summary", _counted(rebuild) | {"differences": count})
+    else:
+        counted = ", ".join(f"{number:,} {what}" for what, number in _counted(rebuild).items())
+        differences = "1 difference" if count == 1 else f"{count or 'No'} differences"
+        click.echo(f"{differences} ({counted}).")
+    if count:
+        ctx.exit(DIFFERENT)
+
+
+@contextmanager
+def _rebuild(directory: Path) -> Iterator[Rebuild]:
+    """Fold the events of one moment, and hold that moment for the comparison."""
+    with (
+        tempfile.TemporaryDirectory(prefix="analytex-verify-") as scratch,
+        closing(open_apply_store(Path(scratch))) as folded,
+        closing(open_read_store(Path(scratch))) as rebuilt,
+        closing(open_read_store(directory)) as stored,
+        stored.snapshot(),
+    ):
+        rebuild = Rebuild(stored, folded, rebuilt)
+        with progress("Folding the events") as advance:
+            rebuild.fold(advance)
+        yield rebuild
+
+
+def _counted(rebuild: Rebuild) -> dict[str, int]:
+    return {
+        "events": rebuild.events,
+        "users": rebuild.users,
+        "companies": rebuild.companies,
+    }
+
+
+def _print_json(found: Iterator[Difference], tokens: Mapping[int, str]) -> int:
+    count = 0
+    for count, each in enumerate(found, 1):  # noqa: B007 - the last number is the result
+        _print_line(
+            "difference",
+            {
+                "app_token": tokens.get(each.environment_id),
+                "kind": each.kind,
+                "id": each.id,
+                "property": each.property,
+                "stored": each.stored,
+                "rebuilt": each.rebuilt,
+            },
+        )
+    return count
+
+
+def _print_line(kind: str, fields: dict[str, Any]) -> None:
+    click.echo(msgspec.json.encode({"type": kind} | fields))
+
+
+def _print_text(found: Iterator[Difference], tokens: Mapping[int, str], most: int) -> int:
+    count = 0
+    for count, each in enumerate(found, 1):
+        if count <= most:
+            click.echo(_sentence(each, tokens))
+    if count > most:
+        click.echo(f"... and {count - most:,} more; `--most` lists more of them, `--json` all.")
+    return count
+
+
+def _sentence(each: Difference, tokens: Mapping[int, str]) -> str:
+    subject = f"{tokens.get(each.environment_id, '?')} {each.kind} {_quoted(each.id)}"
+    if each.property is not None:
+        stored, rebuilt = _value(each.stored), _value(each.rebuilt)
+        return f"{subject} {_quoted(each.property)}: stored {stored}, events give {rebuilt}"
+    if each.stored is None:
+        return f"{subject}: not stored, but events name it"
+    return f"{subject}: stored, but no event names it"
+
+
+def _quoted(text: str) -> str:
+    """Senders choose ids and names, so they may hold anything that does harm on a terminal."""
+    return text if text.isprintable() and " " not in text else ascii(text)
+
+
+def _value(value: Json | None) -> str:
+    if value is None:
+        return "nothing"
+    text = bytes(value).decode()
+    if not text.isprintable():
+        text = ascii(text)[1:-1]
+    return text if len(text) <= VALUE_CHARS else f"{text[:VALUE_CHARS]}..."

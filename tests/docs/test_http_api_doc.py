@@ -1,0 +1,75 @@
+"""`docs/http-api.md` names every call, every field and every error."""
+
+import re
+from pathlib import Path
+from typing import Final, cast
+
+import msgspec
+import pytest
+
+from analytex import errors
+from analytex.http.asgi import routes
+from analytex.http.deps import Deps
+from analytex.http.errors import INTERNAL, STATUS
+from analytex.wire import bodies, replies
+
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
+
+
+def test_every_call_has_a_heading_and_every_heading_a_call() -> None:
+    """A call that is not on the page does not exist, and the page promises none that is missing."""
+    offered = set()
+    for route in routes(cast(Deps, None)):  # a route needs them only when it is asked
+        path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
+        offered |= {f"{method} {path}" for method in (route.methods or set()) - {"HEAD"}}
+    headed = set(re.findall(r"^### `([A-Z]+ /\S*)`$", PAGE, re.MULTILINE))
+
+    assert headed == offered
+
+
+def test_every_error_has_its_row() -> None:
+    """Programs decide by the status and the code, and people read the message."""
+    listed = {status: kind for kind, status in STATUS.items()}
+    listed[INTERNAL] = errors.AnalytexError
+    expected = [
+        f"| {status} | `{kind.code}` | {(kind.__doc__ or '').splitlines()[0]} |"
+        for status, kind in sorted(listed.items())
+    ]
+    rows = re.findall(r"^\| [1-5]\d\d \| `.*$", PAGE, re.MULTILINE)
+
+    assert rows == expected
+
+
+def test_an_error_without_a_status_never_answers_a_request() -> None:
+    """They belong to the command line; a new one must be given a status, or stand here."""
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
+    family = {kind for kind in kinds if issubclass(kind, errors.AnalytexError)}
+
+    assert family - set(STATUS) == {
+        errors.AnalytexError,
+        errors.Retryable,
+        errors.SettingsError,
+        errors.DataDirectoryError,
+        errors.Conflict,
+    }
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        bodies.IdentifyBody,
+        bodies.IdentifyCompanyBody,
+        bodies.TrackBody,
+        replies.UserReply,
+        replies.CompanyReply,
+        replies.EventReply,
+        replies.ErrorItem,
+        replies.ListMetadata,
+        replies.Cursor,
+    ],
+)
+def test_every_field_is_named(shape: type[msgspec.Struct]) -> None:
+    """A field that is not on the page cannot be relied on."""
+    named = set(re.findall(r'[`"](\w+)[`"]', PAGE))
+
+    assert set(shape.__struct_fields__) - named == set()
