@@ -139,7 +139,6 @@ def test_an_applier_that_cannot_write_is_started_again_until_it_can(tmp_path: Pa
     journal.check(server.data)
 
 
-@pytest.mark.xfail(reason="the open files of a removed directory still take writes")
 def test_a_data_directory_that_was_removed_takes_no_calls(tmp_path: Path) -> None:
     """The open files still take writes, but nobody will ever find these again. About 3 s."""
     with Server(tmp_path) as server:

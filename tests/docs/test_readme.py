@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -151,6 +152,18 @@ def test_ci_runs_the_tests_with_the_command_that_the_readme_names() -> None:
     """What works for a newcomer is what is checked before each release."""
     assert "`./dev test` runs all tests" in text_of("README.md")
     assert re.search(r'^  step "tests" .*\./dev test$', text_of(".ci/run"), re.MULTILINE)
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    """The picture in the architecture is only worth something if it is true."""
+    project = tomllib.loads(text_of("pyproject.toml"))
+    (contract,) = (c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    table = text_of("docs/architecture.md").partition("| layer | ")[2].partition("\n\n")[0]
+    rows = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [
+        set(re.findall(r"\w+", layer)) for layer in contract["layers"]
+    ]
 
 
 def test_every_setting_is_documented() -> None:

@@ -5,6 +5,7 @@ request really took is counted, so that no way is ever compared with itself.
 """
 
 import gzip
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ import pytest
 
 from tests.connection import Connection, Reply
 from tests.http_server import BODY_LIMIT, KEYS, HttpServer
+from tests.server import wait_for
 
 TRACK: Final = b'{"user_id":"ada","event_name":"signed up","metadata":{"plan":"pro"}}'
 IDENTIFY: Final = b'{"user_id":7,"metadata":{"name":"Ada"},"company":{"id":"acme"}}'
@@ -85,8 +87,8 @@ CASES: Final = {
     "too large": Case(413, body=TRACK + b" " * BODY_LIMIT),
     "just fits": Case(202, body=TRACK.ljust(BODY_LIMIT), fast=True),
     "unknown encoding": Case(415, header="Content-Encoding: br"),
-    "too many": Case(429, server="limited", more="retry-after"),
-    "queue full": Case(503, server="full", more="retry-after"),
+    "too many": Case(429, server="limited", more="retry-after", fast=True),
+    "queue full": Case(503, server="full", more="retry-after", fast=True),
     "disk full": Case(503, server="broken", more="retry-after", fast=True),
     "validate": Case(200, method="GET", target="/v1/validate", body=None),
     "head of validate": Case(200, method="HEAD", target="/v1/validate", body=None),
@@ -403,6 +405,23 @@ def test_an_idle_connection_is_closed_after_its_time(http: HttpServer) -> None:
         assert idle.rest() == fresh.rest() == b""
         http.log.release()
         assert waiting.reply().status == 202
+
+
+def test_replies_that_nobody_fetches_are_dropped_in_the_end(http: HttpServer) -> None:
+    """A connection that is closed still waits for its reader, but not for ever."""
+    sender = socket.socket()
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sender.settimeout(0.2)
+    with sender:
+        sender.connect(("127.0.0.1", http.port))
+        with pytest.raises(TimeoutError):
+            for _ in range(10_000):
+                sender.sendall(pipelined(*["validate"] * 100))
+        [protocol] = http.protocols()
+        http.tick(request_ticks=0, idle_ticks=0)
+        http.tick(request_ticks=0, idle_ticks=0)
+        http.tick(request_ticks=0, idle_ticks=0)
+        wait_for(lambda: protocol not in http.protocols(), 5)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -62,7 +63,7 @@ class Log:
     def records(self, start: int = 0) -> list[bytes]:
         """Return all records from a position on, having seen that the positions follow."""
         batches = self.read(start)
-        for one, other in zip(batches, batches[1:], strict=False):
+        for one, other in pairwise(batches):
             assert one.next == other.first
         return [record for batch in batches for record in batch.records]
 
@@ -225,7 +226,7 @@ async def test_several_writers_share_a_log(log: Log) -> None:
 
     sent = await asyncio.gather(*map(send, range(3)))
     found = log.records()
-    assert sorted(found) == sorted(sum(sent, []))
+    assert sorted(found) == sorted(chain.from_iterable(sent))
     for number, each in enumerate(sent):
         assert [record for record in found if record.startswith(b"%d-" % number)] == each
 

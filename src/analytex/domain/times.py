@@ -1,6 +1,9 @@
 """Times as senders write them (contract, conflict C16)."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+_FARTHEST: Final = 10_000 * 366 * 86_400 * 1_000_000  # fits in 64 bits
 
 
 def parse_time(text: str) -> int:
@@ -13,7 +16,10 @@ def parse_time(text: str) -> int:
     if text.lstrip("-").replace(".", "", 1).isdecimal():
         whole, _, fraction = text.partition(".")
         micros = int((fraction + "000000")[:6])
-        return int(whole or "0") * 1_000_000 + (-micros if whole.startswith("-") else micros)
+        at = int(whole or "0") * 1_000_000 + (-micros if whole.startswith("-") else micros)
+        if abs(at) > _FARTHEST:
+            raise ValueError("more than ten thousand years away")
+        return at
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

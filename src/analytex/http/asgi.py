@@ -16,7 +16,7 @@ from analytex.errors import AnalytexError, BadRequest, MethodNotAllowed, NotFoun
 from analytex.http import calls, reads
 from analytex.http.deps import Deps
 from analytex.http.errors import error_reply
-from analytex.http.headers import COMMON, REQUEST_ID
+from analytex.http.headers import COMMON, LAG, REQUEST_ID
 from analytex.wire import replies
 
 log = logging.getLogger(__name__)
@@ -69,13 +69,17 @@ class Envelope:
             scope["path"] = scope["path"][:-1]
             scope["raw_path"] = scope["raw_path"][:-1]
 
+        state = scope.setdefault("state", {})
+        state["request_id"] = self._ids.next()
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in COMMON.items():
                     headers.setdefault(name, value)
-                if REQUEST_ID not in headers:
-                    headers[REQUEST_ID] = self._ids.next()
+                headers.setdefault(REQUEST_ID, state["request_id"])
+                if state.get("lag"):
+                    headers[LAG] = str(state["lag"])
             await send(message)
 
         await self._inner(scope, receive, send_with_headers)
@@ -104,8 +108,8 @@ def _no_route(request: Request, error: Exception) -> Response:
     return _reply(BadRequest(error.detail))
 
 
-def _failed(_: Request, error: Exception) -> Response:
-    log.exception('action="request_failed"', exc_info=error)
+def _failed(request: Request, error: Exception) -> Response:
+    log.exception('action="request_failed" id=%s', request.state.request_id, exc_info=error)
     return _reply(AnalytexError(details="The server's log tells more under this request's id."))
 
 

@@ -8,10 +8,11 @@ there is one place that refuses, and both ways cannot disagree about it.
 It also guards what uvicorn leaves open: the size of headers and the time that a request may take.
 """
 
+import asyncio
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from analytex.domain.calls import Call
 from analytex.domain.environments import Permission, Scope
@@ -20,11 +21,12 @@ from analytex.errors import (
     BadRequest,
     HeadersTooLarge,
     RequestTimeout,
+    Retryable,
 )
-from analytex.http import heads
+from analytex.http import heads, raw
 from analytex.http.deps import Deps
 from analytex.http.errors import Reply, error_reply
-from analytex.http.headers import COMMON, REQUEST_ID
+from analytex.http.flow import Flow
 from analytex.http.heads import Head
 from analytex.wire import bodies
 
@@ -55,26 +57,6 @@ class FastCycle:
         self.disconnected = False
 
 
-class _AcceptedHead:
-    """The reply's bytes up to the record id; they change once a second, with the date."""
-
-    def __init__(self) -> None:
-        self._made_from: object = None
-        self._bytes = b""
-
-    def __call__(self, default_headers: list[tuple[bytes, bytes]]) -> bytes:
-        if self._made_from is not default_headers:
-            self._made_from = default_headers
-            common = [(name.encode(), value.encode()) for name, value in COMMON.items()]
-            lines = [*default_headers, *common, (b"content-length", b"2")]
-            self._bytes = STATUS_LINE[202] + b"".join(b"%b: %b\r\n" % line for line in lines)
-            self._bytes += REQUEST_ID.encode() + b": "
-        return self._bytes
-
-
-_accepted_head: Final = _AcceptedHead()
-
-
 def new_parser(protocol: "FastProtocol") -> httptools.HttpRequestParser:
     """Return a parser that still reads requests behind one that asks to close, as uvicorn's do."""
     parser = httptools.HttpRequestParser(protocol)
@@ -102,6 +84,11 @@ class FastProtocol(HttpToolsProtocol):
         self._ticks = 0  # since the request began, or since the connection fell idle
 
     # What comes in
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        super().connection_made(transport)
+        self.flow = Flow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse headers without end."""
@@ -148,7 +135,6 @@ class FastProtocol(HttpToolsProtocol):
         """Choose the way. The key is checked here, before the body comes."""
         if self._offers_upgrade():
             return
-        self._in_headers = False
         call = PATHS.get(self.url)
         if call is not None and self._is_plain():
             try:
@@ -160,8 +146,10 @@ class FastProtocol(HttpToolsProtocol):
             else:
                 self._call = call
                 self._fast_body = b""
+                self._in_headers = False
                 return
         self._go_ordinary_way()
+        self._in_headers = False
 
     def on_body(self, body: bytes) -> None:
         """Collect the body; its length was checked with the headers."""
@@ -194,8 +182,12 @@ class FastProtocol(HttpToolsProtocol):
 
     def _accept(self, call: Call, client: Scope, body: bytes) -> None:
         bodies.check(call, body)
-        self._record_id = self._deps.ingest.accept(client, call, body, self._done)
         self._accepted = body
+        try:
+            self._record_id = self._deps.ingest.accept(client, call, body, self._done)
+        except Retryable as error:  # answered here: a server that is full has no time to spare
+            self._write(error_reply(error), self._deps.ids.next(), close=False)
+            return
         self._fast_cycle.response_complete = False
         self.cycle = cast(Any, self._fast_cycle)
 
@@ -238,7 +230,8 @@ class FastProtocol(HttpToolsProtocol):
             self.parser.get_http_version().encode(),
         )
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = new_parser(self)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self._feed(head + b"".join(lines) + b"\r\n" + rest)
 
     def _is_plain(self) -> bool:
@@ -286,8 +279,7 @@ class FastProtocol(HttpToolsProtocol):
             return
         if error is None and cycle.keep_alive:
             self.transport.write(
-                b"%b%b\r\n\r\n{}"
-                % (_accepted_head(self.server_state.default_headers), self._record_id.encode())
+                raw.accepted_bytes(self._record_id, self.server_state.default_headers)
             )
         else:
             reply = Reply(202, b"{}") if error is None else error_reply(cast(AnalytexError, error))
@@ -296,13 +288,8 @@ class FastProtocol(HttpToolsProtocol):
             self.on_response_complete()
 
     def _write(self, reply: Reply, request_id: str, *, close: bool) -> None:
-        headers = [(k.decode(), v.decode()) for k, v in self.server_state.default_headers]
-        headers += [*COMMON.items(), *reply.headers.items(), (REQUEST_ID, request_id)]
-        headers.append(("content-length", str(len(reply.body))))
-        if close:
-            headers.append(("connection", "close"))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        self.transport.write(STATUS_LINE[reply.status] + lines.encode() + b"\r\n" + reply.body)
+        dated = self.server_state.default_headers
+        self.transport.write(raw.reply_bytes(reply, request_id, dated, close=close))
         if close:
             self.transport.close()
 
@@ -327,20 +314,13 @@ class FastProtocol(HttpToolsProtocol):
 
     # Guards
 
-    def pause_writing(self) -> None:
-        """Take no more from a sender that does not read its replies."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Go on once the replies have left."""
-        super().resume_writing()
-        self.flow.resume_reading()
-
     def tick(self, *, request_ticks: int, idle_ticks: int) -> None:
         """Count the time of a slow request or an idle connection, and end it when it is up."""
         self._ticks += 1
-        if self._in_message:
+        if self.transport.is_closing():
+            if self._ticks > request_ticks:
+                self.transport.abort()  # its last replies are not fetched
+        elif self._in_message:
             if self._ticks > request_ticks:
                 self._refuse(RequestTimeout())
         elif self._ticks > idle_ticks and (self.cycle is None or self.cycle.response_complete):

@@ -12,7 +12,6 @@ from analytex.domain.events import EventFilter, EventType
 from analytex.domain.times import parse_time
 from analytex.errors import BadRequest, NotFound
 from analytex.http.deps import Deps
-from analytex.http.headers import LAG
 from analytex.http.scope import authorise
 from analytex.query.reads import Page
 from analytex.wire import replies
@@ -29,9 +28,9 @@ def list_users(deps: Deps) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
         limit, cursor = _paging(request)
-        lag = await deps.reads.caught_up()
+        await _catch_up(request, deps)
         page = await deps.reads.users(scope.environment_id, cursor=cursor, limit=limit)
-        return _list(page, [replies.user_reply(user) for user in page.items], limit, lag)
+        return _list(page, [replies.user_reply(user) for user in page.items], limit)
 
     return handle
 
@@ -42,11 +41,11 @@ def get_user(deps: Deps) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
         user_id = _id_in_path(request, "/v1/users/")
-        lag = await deps.reads.caught_up()
+        await _catch_up(request, deps)
         user = await deps.reads.user(scope.environment_id, user_id)
         if user is None:
             raise NotFound("There is no such user.", details=f"user_id: {user_id!r}")
-        return _json(replies.user_reply(user), lag)
+        return _json(replies.user_reply(user))
 
     return handle
 
@@ -57,9 +56,9 @@ def list_companies(deps: Deps) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
         limit, cursor = _paging(request)
-        lag = await deps.reads.caught_up()
+        await _catch_up(request, deps)
         page = await deps.reads.companies(scope.environment_id, cursor=cursor, limit=limit)
-        return _list(page, [replies.company_reply(company) for company in page.items], limit, lag)
+        return _list(page, [replies.company_reply(company) for company in page.items], limit)
 
     return handle
 
@@ -70,11 +69,11 @@ def get_company(deps: Deps) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
         company_id = _id_in_path(request, "/v1/companies/")
-        lag = await deps.reads.caught_up()
+        await _catch_up(request, deps)
         company = await deps.reads.company(scope.environment_id, company_id)
         if company is None:
             raise NotFound("There is no such company.", details=f"company_id: {company_id!r}")
-        return _json(replies.company_reply(company), lag)
+        return _json(replies.company_reply(company))
 
     return handle
 
@@ -86,17 +85,22 @@ def list_events(deps: Deps) -> Handler:
         scope = authorise(request, deps.keyring, Permission.READ)
         limit, cursor = _paging(request)
         wanted = _event_filter(request)
-        lag = await deps.reads.caught_up()
+        await _catch_up(request, deps)
         page = await deps.reads.events(scope.environment_id, wanted, cursor=cursor, limit=limit)
         items = [replies.event_reply(event, scope.app_token) for event in page.items]
-        return _list(page, items, limit, lag)
+        return _list(page, items, limit)
 
     return handle
 
 
+async def _catch_up(request: Request, deps: Deps) -> None:
+    """Wait for the newest calls; the reply, whatever it is, tells how many are still missing."""
+    request.state.lag = await deps.reads.caught_up()
+
+
 def _paging(request: Request) -> tuple[int, str | None]:
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
         raise BadRequest(
             "`limit` is not valid.", details=f"Expected a whole number from 1 to {MAX_LIMIT}."
         )
@@ -143,13 +147,12 @@ def _id_in_path(request: Request, prefix: str) -> str:
         raise NotFound("The id in the address is not valid UTF-8.") from None
 
 
-def _json(value: Any, lag: int) -> Response:
-    # The header only where a read could not wait any longer for the newest calls.
-    return Response(replies.encode(value), headers={LAG: str(lag)} if lag else {})
+def _json(value: Any) -> Response:
+    return Response(replies.encode(value))
 
 
-def _list(page: Page[Any], items: list[Any], limit: int, lag: int) -> Response:
+def _list(page: Page[Any], items: list[Any], limit: int) -> Response:
     metadata = replies.ListMetadata(
         cursor=replies.Cursor(after=page.after), limit=limit, total_count=page.total
     )
-    return _json(replies.ListReply(data=items, metadata=metadata), lag)
+    return _json(replies.ListReply(data=items, metadata=metadata))

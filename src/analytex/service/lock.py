@@ -20,7 +20,7 @@ def hold(directory: Path) -> IO[str]:
     Raises DataDirectoryError if it cannot be used, or another server uses it.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (directory / FILE).open("a+")
     except OSError as error:
         raise DataDirectoryError(

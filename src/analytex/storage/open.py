@@ -19,7 +19,7 @@ def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
     path = directory / embedded.FILE
     try:
         if create:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not path.is_file():
             raise DataDirectoryError(
                 f"There is no analytex data in {directory}.",
