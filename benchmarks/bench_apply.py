@@ -27,6 +27,7 @@ from options import Options
 from report import Report, ratio, spread
 
 PLAIN_BATCH = 1024
+PLAIN_BYTES = 16 * 1024 * 1024  # of records in memory at a time
 MIXES = {"track only": 0.0, "half identify, half track": 0.5}
 
 PLAIN_SCHEMA = """
@@ -71,7 +72,7 @@ def insert_plainly(folder: Path) -> None:
 def _plain_rows(folder: Path) -> Iterator[list[tuple[object, ...]]]:
     reader = EmbeddedLogReader(folder / "log.db")
     position = 0
-    while batches := reader.read(position, max_records=PLAIN_BATCH):
+    while batches := reader.read(position, max_records=PLAIN_BATCH, max_bytes=PLAIN_BYTES):
         position = batches[-1].next
         events = [
             records.decode(record, company_from_metadata=True)

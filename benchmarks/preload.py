@@ -14,7 +14,7 @@ from pathlib import Path
 import servers
 from analytex.apply.loop import Applier
 from analytex.domain.calls import Call
-from analytex.eventlog.embedded import TRIM_ROWS, EmbeddedLogReader, EmbeddedLogWriter
+from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter
 from analytex.storage.embedded.apply import EmbeddedApplyStore
 from analytex.wire import records
 from bodies import identify_bodies, track_bodies
@@ -63,7 +63,7 @@ def environment(folder: Path) -> int:
 def fill_log(folder: Path, made: Iterator[bytes], *, applied: int = 0) -> None:
     """Append the records to the log, each flush as large as a busy server's.
 
-    First removes what lies before the position `applied`, as a server does after a while.
+    Removes what lies before the position `applied` meanwhile, as a server does after a while.
     """
     asyncio.run(_fill_log(folder / "log.db", made, applied))
 
@@ -72,8 +72,7 @@ async def _fill_log(path: Path, made: Iterator[bytes], applied: int) -> None:
     writer = EmbeddedLogWriter(
         path, asyncio.get_running_loop(), queue_limit=RECORDS_PER_FLUSH, flushed=lambda: None
     )
-    for _ in range(SLICE // RECORDS_PER_FLUSH // TRIM_ROWS + 1):
-        writer.trim(applied, time.time_ns() // 1000)
+    writer.trim(applied, time.time_ns() // 1000)
     problems: list[Exception] = []
     end = False
     while not end and not problems:

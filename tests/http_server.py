@@ -44,11 +44,14 @@ class RememberedLog:
         self.records: list[bytes] = []
         self.full = False
         self.broken = False
+        self.faulty = False
         self.held: list[Callable[[], object]] | None = None  #: a list: flushes wait in it
         self._loop = loop
 
     def append(self, record: bytes, done: Done) -> None:
         """Keep the record."""
+        if self.faulty:
+            raise RuntimeError("a mistake of ours")
         if self.full:
             raise Unavailable(details="The queue is full.")
         error = Unavailable(details="The disk is full.") if self.broken else None

@@ -46,13 +46,17 @@ class Journal:
             profiles = reference.found(reads.scan_users(), reads.scan_companies())
             applied = reads.applied()
         with closing(open_log_reader(directory)) as log:
-            assert applied == log.end() == len(events), "positions and events do not agree"
+            positions = (applied, log.end(), len(events))
+        assert len(set(positions)) == 1, f"applied, end of log and events are {positions}"
         numbers = {event.id: number_of(event) for event in events}
         doubled = [n for n, times in Counter(numbers.values()).items() if times > 1]
         lost = [id for id, number in self.acknowledged.items() if numbers.get(id) != number]
         false = [number for number in numbers.values() if number in self.refused]
-        assert (len(numbers), doubled, lost, false) == (len(events), [], [], [])
-        assert profiles == reference.expected(events)
+        assert not lost, f"{len(lost)} acknowledged calls are lost, such as {lost[:3]}"
+        assert not doubled, f"{len(doubled)} calls are there twice, such as {doubled[:3]}"
+        assert not false, f"{len(false)} refused calls are there, such as {false[:3]}"
+        assert len(numbers) == len(events), "a record id is there twice"
+        assert profiles == reference.expected(events), "the profiles are not what the events say"
         return events
 
 

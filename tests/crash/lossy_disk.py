@@ -21,6 +21,7 @@ from typing import Any, Final
 SECTOR: Final = 512
 
 _SQLITE_OK: Final = 0
+_SQLITE_IOERR_FSYNC: Final = 1034
 _Pointer = ctypes.c_void_p
 _Open = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, _Pointer, _Pointer, ctypes.c_int, _Pointer)
 _Delete = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_char_p, ctypes.c_int)
@@ -79,10 +80,11 @@ class _Content:
         self.pending = [(at, data[: max(length - at, 0)]) for at, data in self.pending]
         del self.flushed[length:]
 
-    def sync(self, count: int) -> None:
-        """The first `count` writes are flushed."""
+    def sync(self, count: int, *, fails: bool) -> None:
+        """The first `count` writes are flushed, or, as Linux does it, given up for ever."""
         for offset, data in self.pending[:count]:
-            _put(self.flushed, offset, data)
+            if not fails:
+                _put(self.flushed, offset, data)
         del self.pending[:count]
 
     def after_a_cut(self, kept: float, garbage: bool, rng: random.Random) -> bytes:
@@ -103,6 +105,7 @@ class LossyDisk:
 
     def __init__(self, directory: Path, *, seed: int, at_change: Callable[[], None]) -> None:
         """`at_change` is called in whatever thread writes, before and after a flush as well."""
+        self.failing = 0.0  #: that part of the log's flushes fails
         self._directory = str(directory) + os.sep
         self._rng = random.Random(seed)
         self._at_change = at_change
@@ -189,9 +192,13 @@ class LossyDisk:
         self._at_change()
         content = self._content(file)
         count = len(content.pending)  # what another thread writes meanwhile is not flushed
-        result = int(self._real(file).sync(file, flags))
+        # Not the store's: SQLite's checkpoint trusts that what one flush gave up, the next one
+        # reports again. That needs a bad disk and a power cut, and the log is what a 202 rests on.
+        in_log = Path(self._open_files[file]).name.startswith("log.db")
+        fails = in_log and self._rng.random() < self.failing
+        result = _SQLITE_IOERR_FSYNC if fails else int(self._real(file).sync(file, flags))
         with self._lock:
-            content.sync(count)
+            content.sync(count, fails=fails)
         self._at_change()
         return result
 
@@ -201,6 +208,14 @@ class LossyDisk:
 
     def _content(self, file: int) -> _Content:
         return self._contents[self._open_files[file]]
+
+
+def possible() -> bool:
+    """Tell whether this Python lets one reach its SQLite; where that is built in, it may not."""
+    try:
+        return hasattr(_library(), "sqlite3_vfs_find")
+    except OSError:
+        return False
 
 
 def _put(content: bytearray, offset: int, data: bytes) -> None:

@@ -24,12 +24,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(120 + 10 * ROUNDS)
-def test_killing_everything_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    """Every round kills supervisor, worker and applier at once. About 1.3 s a round."""
-    rng = random.Random(SEED)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killing_everything_loses_nothing_acknowledged(tmp_path: Path, workers: int) -> None:
+    """A round kills supervisor, workers and applier at once. 12 rounds take about 15 s."""
+    rounds = ROUNDS // 2 + ROUNDS % 2 * (workers == 1)  # half of them each
+    rng = random.Random(SEED + workers)
     journal = Journal()
-    server = Server(tmp_path)
-    for number in range(1, ROUNDS + 1):
+    server = Server(tmp_path, settings={"workers": workers})
+    for number in range(1, rounds + 1):
         if rng.random() < 0.15:  # already while it starts
             server.start(wait=False)
             time.sleep(rng.uniform(0, 0.7))
@@ -40,12 +42,12 @@ def test_killing_everything_loses_nothing_acknowledged(tmp_path: Path) -> None:
             time.sleep(rng.uniform(0.02, 0.8))
             server.kill()
         print(f"round {number}: {len(journal.acknowledged) - before} acknowledged, then killed")
-        if number % CHECK_EVERY == 0 or number == ROUNDS:
+        if number % CHECK_EVERY == 0 or number == rounds:
             with server:
                 apply_rest(server)
             journal.check(server.data)
     server.close()
-    assert len(journal.acknowledged) > 20 * ROUNDS
+    assert len(journal.acknowledged) > 20 * rounds
     assert not journal.refused
 
 

@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ class Connection(sqlite3.Connection):
 class Run:
     """One process's life, with many deaths that it does not notice."""
 
-    def __init__(self, out: Path, *, seed: int, cuts: int) -> None:
+    def __init__(self, out: Path, *, seed: int, cuts: int, failing: float) -> None:
         self._rng = random.Random(seed)
         self._out = out
         self._cuts = cuts
@@ -57,8 +58,9 @@ class Run:
         self._acknowledged_before: list[int] = []
         self._cutting = threading.Lock()
         self._next_cut = 0.0
-        self._sent = 0
+        self._sent = self._refused = self._durable = 0
         self._disk = LossyDisk(self._data, seed=seed, at_change=lambda: self._maybe_cut(0.01))
+        self._failing = failing
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -67,17 +69,30 @@ class Run:
         applier.start()
         asyncio.run(self._send())
         applier.join()
-        told = {"acknowledged": self._acknowledged, "before": self._acknowledged_before}
+        told = {
+            "acknowledged": self._acknowledged,
+            "before": self._acknowledged_before,
+            "refused": self._refused,
+        }
         (self._out / "told.json").write_text(json.dumps(told))
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
-        self._writer = open_log_writer(self._data, loop, queue_limit=10_000, flushed=lambda: None)
+        writer = open_log_writer(self._data, loop, queue_limit=10_000, flushed=lambda: None)
         ids = RecordIds()
         self._next_cut = time.monotonic() + PAUSE_S
-        await asyncio.gather(*(self._sender(self._writer, ids) for _ in range(SENDERS)))
+        self._disk.failing = self._failing
+        trimming = asyncio.create_task(self._trim(writer))
+        await asyncio.gather(*(self._sender(writer, ids) for _ in range(SENDERS)))
+        trimming.cancel()
+        self._disk.failing = 0.0
         self._over.set()
-        await self._writer.close()
+        await writer.close()
+
+    async def _trim(self, writer: LogWriter) -> None:
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            writer.trim(self._durable, time.time_ns() // 1000)
 
     async def _sender(self, writer: LogWriter, ids: RecordIds) -> None:
         while len(self._acknowledged_before) < self._cuts:
@@ -91,9 +106,12 @@ class Run:
             flushed = asyncio.get_running_loop().create_future()
 
             def done(error: Exception | None, told: tuple[str, int] = (id, number)) -> None:
-                assert error is None, error
-                self._acknowledged.append(told)
-                self._maybe_cut(0.01)
+                if error is None:
+                    self._acknowledged.append(told)
+                    self._maybe_cut(0.01)
+                else:
+                    assert self._failing, error
+                    self._refused += 1
                 flushed.set_result(None)  # noqa: B023 - called before the next turn
 
             writer.append(records.encode(head, id, json.dumps(body).encode()), done)
@@ -101,17 +119,28 @@ class Run:
             await asyncio.sleep(self._rng.choice((0, 0, 0.002)))
 
     def _apply(self) -> None:
-        store = open_apply_store(self._data)
-        applier = Applier(open_log_reader(self._data), store, company_from_metadata=True)
-        watch = open_read_store(self._data)
-        synced_at = 0.0
         while not self._over.is_set():
-            if not applier.step():
-                time.sleep(0.002)
-            if time.monotonic() - synced_at > SYNC_EVERY_S:
-                store.sync()
-                self._writer.trim(watch.durable(), time.time_ns() // 1000)
-                synced_at = time.monotonic()
+            try:
+                self._follow()
+            except sqlite3.Error:  # the supervisor would start the applier again
+                assert self._failing
+
+    def _follow(self) -> None:
+        with ExitStack() as opened:
+            store = opened.enter_context(closing(open_apply_store(self._data)))
+            log = opened.enter_context(closing(open_log_reader(self._data)))
+            watch = opened.enter_context(closing(open_read_store(self._data)))
+            applier = Applier(log, store, company_from_metadata=True)
+            synced_at = 0.0
+            while not self._over.is_set():
+                if not applier.step():
+                    time.sleep(0.002)
+                if time.monotonic() - synced_at > SYNC_EVERY_S:
+                    store.sync()
+                    self._durable = watch.durable()
+                    synced_at = time.monotonic()
+            # Left open, or the last one to close would tidy the files up.
+            self._left_open = opened.pop_all()
 
     def _maybe_cut(self, probability: float) -> None:
         if self._rng.random() >= probability or not self._cutting.acquire(blocking=False):
@@ -135,6 +164,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, required=True)
     words.add_argument("--cuts", type=int, required=True)
     words.add_argument("--synchronous", choices=("NORMAL", "OFF"))
+    words.add_argument("--failing", type=float, default=0.0, help="part of the log's flushes")
     asked = words.parse_args()
     Connection.synchronous = asked.synchronous
     connect: Any = sqlite3.connect
@@ -145,7 +175,7 @@ def main() -> None:
         return db
 
     setattr(sqlite3, "connect", connect_ours)  # noqa: B010 - what it is given differs in type
-    Run(asked.out, seed=asked.seed, cuts=asked.cuts).run()
+    Run(asked.out, seed=asked.seed, cuts=asked.cuts, failing=asked.failing).run()
     os._exit(0)  # SQLite still calls the disk's functions, which the interpreter would remove
 
 

@@ -294,11 +294,11 @@ VALUES: Final = [
 @pytest.mark.parametrize("value", VALUES)
 def test_a_value_comes_back_byte_for_byte(client: Client, value: str) -> None:
     """Types are kept, numbers lose no digit, and a date that nobody can read is no error."""
-    sent = '{"created_at":%s,"x":1}' % value
+    sent = f'{{"created_at":{value},"x":1}}'
     for path, id in ((IDENTIFY, "user_id"), (COMPANY, "company_id")):
-        body = '{"%s":"a","metadata":%s}' % (id, sent)
+        body = f'{{"{id}":"a","metadata":{sent}}}'
         assert client.request("POST", path, content=body.encode()).status_code == 202
-    body = '{"user_id":"b","company":{"id":"c","created_at":%s}}' % value
+    body = f'{{"user_id":"b","company":{{"id":"c","created_at":{value}}}}}'
     assert client.request("POST", IDENTIFY, content=body.encode()).status_code == 202
 
     member = f'"created_at":{value}'

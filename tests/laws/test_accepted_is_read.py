@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -106,11 +107,12 @@ def accept_and_apply(world: World, call: Call, body: bytes) -> int:
     return environment_id
 
 
+@pytest.mark.slow
 @given(OBJECTS, st.sampled_from(WRITERS))
 def test_an_events_metadata_reads_as_it_was_sent(
     world: World, metadata: dict[str, Any], write: Callable[[Any], str]
 ) -> None:
-    """Nested values, any Unicode, integers of any size and floats of any precision."""
+    """Nested values, any Unicode, integers of any size and floats of any precision. 2 s."""
     body = {"user_id": "ada", "event_name": "e", "metadata": metadata}
     environment_id = accept_and_apply(world, Call.TRACK, write(body).encode())
     (event,) = world.events(environment_id)
@@ -118,11 +120,12 @@ def test_an_events_metadata_reads_as_it_was_sent(
     assert same(reply["metadata"], metadata)
 
 
+@pytest.mark.slow
 @given(OBJECTS, OBJECTS, st.sampled_from(WRITERS))
 def test_a_profile_reads_as_it_was_sent(
     world: World, metadata: dict[str, Any], company: dict[str, Any], write: Callable[[Any], str]
 ) -> None:
-    """The same, and null means absent. (`metadata.company` may name a company, which it is not.)"""
+    """The same, and null means absent; `metadata.company` would name a company. 2 s."""
     metadata.pop("company", None)
     company = {name: value for name, value in company.items() if name not in ("id", "company_id")}
     body = {"user_id": "ada", "metadata": metadata, "company": {"id": 7, **company}}
@@ -136,9 +139,10 @@ def test_a_profile_reads_as_it_was_sent(
     assert same(reply["metadata"], without_nulls(company))
 
 
+@pytest.mark.slow
 @given(NUMBER_TEXT)
 def test_a_number_keeps_every_digit(world: World, number: str) -> None:
-    """It is kept as text: 0.10 stays 0.10, and 2**70 does not become a float."""
+    """It is kept as text: 0.10 stays 0.10, and 2**70 does not become a float. 2 s."""
     body = f'{{"user_id":"ada","metadata":{{"n":{number}}}}}'.encode()
     try:
         environment_id = accept_and_apply(world, Call.IDENTIFY, body)

@@ -123,6 +123,7 @@ def expected(events: Sequence[Event], environment_id: int, wanted: EventFilter) 
     return [event for _, _, event in sorted(numbered, key=lambda each: each[:2], reverse=True)]
 
 
+@pytest.mark.slow
 @given(st.lists(EVENTS, max_size=4), st.integers(1, 2), FILTERS, st.integers(1, 12))
 def test_pages_put_together_are_the_sorted_list(
     tmp_path_factory: pytest.TempPathFactory,
@@ -131,7 +132,7 @@ def test_pages_put_together_are_the_sorted_list(
     wanted: EventFilter,
     limit: int,
 ) -> None:
-    """For every filter, page size and border between segments."""
+    """For every filter, page size and border between segments. 6 s."""
     store = Store(tmp_path_factory)
     try:
         for batch in batches:
@@ -147,6 +148,7 @@ def test_pages_put_together_are_the_sorted_list(
         store.close()
 
 
+@pytest.mark.slow
 @given(EVENTS, EVENTS, EVENTS, FILTERS, st.integers(1, 6))
 def test_pages_are_stable_while_events_arrive(
     tmp_path_factory: pytest.TempPathFactory,
@@ -156,7 +158,7 @@ def test_pages_are_stable_while_events_arrive(
     wanted: EventFilter,
     limit: int,
 ) -> None:
-    """Newer events do not push older ones into the next page a second time; none is left out."""
+    """Newer events do not push older ones into the next page again; none is left out. 4 s."""
     store = Store(tmp_path_factory)
     newest = max((event.inserted_at for event in before), default=0)
     for event in (*meanwhile, *later):

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,22 +89,24 @@ def identify(at: int, **metadata: object) -> Sent:
     return Sent(Call.IDENTIFY, records.record_id(at, "0000001"), body)
 
 
+@pytest.mark.slow
 @given(HISTORIES, st.randoms(use_true_random=False))
 def test_order_repetition_and_batches_do_not_matter(
     world: World, calls: list[Sent], rng: random.Random
 ) -> None:
-    """Late imports, replays and several appliers are harmless only if this holds."""
+    """Late imports, replays and several appliers are harmless only if this holds. 2 s."""
     in_order = apply(world, [sorted(calls, key=lambda call: call.id)])
     mixed = calls + rng.choices(calls, k=rng.randrange(len(calls) + 1))
     rng.shuffle(mixed)
     assert apply(world, split(mixed, rng)) == in_order
 
 
+@pytest.mark.slow
 @given(HISTORIES, st.randoms(use_true_random=False))
 def test_a_profile_is_its_calls_obeyed_in_the_order_of_their_times(
     world: World, calls: list[Sent], rng: random.Random
 ) -> None:
-    """Against a second, simpler fold that knows nothing of stamps."""
+    """Against a second, simpler fold that knows nothing of stamps. 2 s."""
     profiles = apply(world, split(calls, rng))
     events = [
         records.decode(

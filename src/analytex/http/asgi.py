@@ -3,6 +3,7 @@
 import logging
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +23,15 @@ from analytex.wire import replies
 log = logging.getLogger(__name__)
 
 
+class _AnyText(PathConvertor):
+    """An id in an address: any characters, line ends too, which a path may not have otherwise."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any", _AnyText())
+
+
 def routes(deps: Deps) -> list[Route]:
     """Return every address that the server answers."""
     return [
@@ -32,9 +42,9 @@ def routes(deps: Deps) -> list[Route]:
         Route("/v1/track", calls.accept(deps, Call.TRACK), methods=["POST"]),
         Route("/v1/validate", calls.validate(deps)),
         Route("/v1/users", reads.list_users(deps)),
-        Route("/v1/users/{user_id:path}", reads.get_user(deps)),
+        Route("/v1/users/{user_id:any}", reads.get_user(deps)),
         Route("/v1/companies", reads.list_companies(deps)),
-        Route("/v1/companies/{company_id:path}", reads.get_company(deps)),
+        Route("/v1/companies/{company_id:any}", reads.get_company(deps)),
         Route("/v1/events", reads.list_events(deps)),
         Route("/healthz", _health),
         Route("/", _about),

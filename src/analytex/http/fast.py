@@ -9,6 +9,7 @@ It also guards what uvicorn leaves open: the size of headers and the time that a
 """
 
 import asyncio
+import logging
 from typing import Any, Final, cast
 
 import httptools
@@ -29,6 +30,8 @@ from analytex.http.errors import Reply, error_reply
 from analytex.http.flow import Flow
 from analytex.http.heads import Head
 from analytex.wire import bodies
+
+log = logging.getLogger(__name__)
 
 PATHS: Final = {
     b"/v1/track": Call.TRACK,
@@ -57,13 +60,6 @@ class FastCycle:
         self.disconnected = False
 
 
-def new_parser(protocol: "FastProtocol") -> httptools.HttpRequestParser:
-    """Return a parser that still reads requests behind one that asks to close, as uvicorn's do."""
-    parser = httptools.HttpRequestParser(protocol)
-    parser.set_dangerous_leniencies(lenient_data_after_close=True)
-    return parser
-
-
 class FastProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -80,6 +76,7 @@ class FastProtocol(HttpToolsProtocol):
         self._head: Head | None = None
         self._in_headers = False
         self._in_message = False
+        self._begun = False  # whether a request began in the packet that came last
         self._header_bytes = 0
         self._ticks = 0  # since the request began, or since the connection fell idle
 
@@ -96,14 +93,14 @@ class FastProtocol(HttpToolsProtocol):
             return
         whole = not self._in_message
         self._accepted = b""
-        waited_for_headers = self._in_headers
+        self._begun = False
         self._feed(data)
         if whole and self._accepted and self._head is None:
             self._head = heads.learn(
                 data, self._accepted, cast(Call, self._call), self._header(b"authorization")
             )
         # The packet in which a request begins may hold others before it, and is bounded anyway.
-        if self._in_headers and waited_for_headers:
+        if self._in_headers and not self._begun:
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(HeadersTooLarge(details=f"At most {MAX_HEADER_BYTES} bytes fit."))
@@ -114,6 +111,12 @@ class FastProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._begin_again_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            if self._in_headers:
+                self.send_400_response("Its address cannot be read.")
+            else:  # ours, not the sender's: a 4xx would make it drop the call
+                log.exception('action="request_failed"', exc_info=error.__context__ or error)
+                self._refuse(AnalytexError())
         except httptools.HttpParserError as error:
             self.send_400_response(str(error))
 
@@ -122,7 +125,7 @@ class FastProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self._call = None
-        self._in_headers = self._in_message = True
+        self._in_headers = self._in_message = self._begun = True
         self._header_bytes = 0
         self._ticks = 0
 
@@ -203,7 +206,7 @@ class FastProtocol(HttpToolsProtocol):
         try:
             client = self._deps.keyring.authorise(head.authorization, Permission.INGEST)
             self._accept(head.call, client, body)
-        except AnalytexError:
+        except Exception:  # whatever it was, parsing meets it again, and tells the sender
             return False
         self._unset_keepalive_if_required()
         self._ticks = 0

@@ -108,7 +108,9 @@ class Worker:
             asyncio.create_task(self._every(HOUSEKEEPING_S, self._keep_house)),
         ]
         try:
-            await self._server.serve([socket.socket(fileno=self._orders.listener)])
+            # The protocol is named because asyncio turns TCP_NODELAY on only where it knows it.
+            listener = socket.socket(proto=socket.IPPROTO_TCP, fileno=self._orders.listener)
+            await self._server.serve([listener])
         finally:
             for chore in chores:
                 chore.cancel()

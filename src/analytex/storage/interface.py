@@ -6,12 +6,15 @@ belongs to one thread at a time. Times are microseconds since 1970-01-01 UTC.
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
+
+from msgspec import Meta
 
 from analytex.domain.environments import Environment, Key
 from analytex.domain.events import Event, EventFilter
 from analytex.domain.profiles import Company, User
 
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 ProfileKey = tuple[int, str]  #: environment id; user_id or company_id
 
 
@@ -70,8 +73,8 @@ class ApplyStore(Protocol):
 class Place(NamedTuple):
     """Where an event stands in the order newest first: by time, then by sequence."""
 
-    inserted_at: int
-    sequence: int
+    inserted_at: Int64
+    sequence: Int64
 
 
 class ReadStore(Protocol):

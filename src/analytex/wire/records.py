@@ -180,7 +180,8 @@ def _company_id(company: dict[str, Json]) -> Id:
 
 def _company_in(metadata: Json) -> dict[str, Json] | None:
     """The company that Segment nests in a user's metadata, if it has a usable `id`."""
-    if b'"company"' not in bytes(metadata):
+    text = bytes(metadata)
+    if b'"company"' not in text and b"\\u" not in text:  # a letter of the key may be escaped
         return None
     found = bytes(_decode_metadata(metadata).company)
     if not found.startswith(b"{"):

@@ -1,0 +1,44 @@
+"""Every error that can meet a sender has a status, and one form."""
+
+import json
+
+import pytest
+
+from analytex import errors
+from analytex.errors import AnalytexError, RateLimited, Retryable
+from analytex.http.errors import STATUS, error_reply
+
+NEVER_SENT = {errors.SettingsError, errors.DataDirectoryError, errors.Conflict, Retryable}
+
+
+def test_every_error_has_a_status_or_is_never_sent() -> None:
+    """A new error that is forgotten here would be a 500."""
+    family = set(AnalytexError.__subclasses__()) | set(Retryable.__subclasses__())
+    assert set(STATUS) == family - NEVER_SENT
+
+
+@pytest.mark.parametrize("kind", STATUS, ids=lambda kind: kind.__name__)
+def test_an_error_becomes_the_documented_reply(kind: type[AnalytexError]) -> None:
+    """The class's sentence is the message unless a better one was given."""
+    reply = error_reply(kind(details="Because."))
+    [item] = json.loads(reply.body)["errors"]
+
+    assert reply.status == STATUS[kind]
+    assert item == {
+        "error": kind.code,
+        "error_code": str(reply.status),
+        "message": (kind.__doc__ or "").partition("\n")[0],
+        "details": "Because.",
+    }
+    assert ("retry-after" in reply.headers) is issubclass(kind, Retryable)
+
+
+def test_retry_after_is_in_seconds() -> None:
+    """As the error says."""
+    assert error_reply(RateLimited(retry_after_s=17)).headers == {"retry-after": "17"}
+
+
+def test_an_unknown_error_is_a_500() -> None:
+    """With the code that the documents name."""
+    assert error_reply(AnalytexError()).status == 500
+    assert b'"error":"internal"' in error_reply(AnalytexError()).body
