@@ -117,13 +117,20 @@ class EmbeddedLogWriter:
         except Exception as cause:  # whatever it was: those who wait are told
             log.error('action="flush_failed" records=%d cause="%s"', len(records), cause)
             self._let_go()  # and open it anew for the next flush: the cause may be gone
-            return Unavailable(details=f"The event log cannot be written: {cause}.")
+            return Unavailable(
+                details="The event log cannot be written; the server's log says why."
+            )
         finally:
             self._slow = time.perf_counter() - started > SLOW_FLUSH_S
         return None
 
     def _flushed(self, dones: list[Done], error: AnalytexError | None) -> None:
         self._away = False
+        if self._records:
+            self._loop.call_soon(self._flush)
+        else:
+            self._flushing = False
+            self._idle.set()
         for done in dones:
             try:
                 done(error)
@@ -131,11 +138,6 @@ class EmbeddedLogWriter:
                 log.exception('action="answer_failed"')
         if error is None:
             self._after_flush()
-        if self._records:
-            self._loop.call_soon(self._flush)
-        else:
-            self._flushing = False
-            self._idle.set()
 
     def _trim(self) -> None:
         """Remove a few rows; come back until none is left to remove."""

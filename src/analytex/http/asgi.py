@@ -120,7 +120,9 @@ def _no_route(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, error: Exception) -> Response:
     log.exception('action="request_failed" id=%s', request.state.request_id, exc_info=error)
-    return _reply(AnalytexError(details="The server's log tells more under this request's id."))
+    reply = _reply(AnalytexError(details="The server's log tells more under this request's id."))
+    reply.headers["connection"] = "close"  # uvicorn closes it, because the error goes on to it
+    return reply
 
 
 async def _health(_: Request) -> Response:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from analytex.errors import DataDirectoryError
+from analytex.storage.open import make_directory
 
 FILE: Final = "lock"  #: name in the data directory
 WAIT_S: Final = 5.0  # the processes of a server that was killed end within this
@@ -20,7 +21,7 @@ def hold(directory: Path) -> IO[str]:
     Raises DataDirectoryError if it cannot be used, or another server uses it.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         lock = (directory / FILE).open("a+")
     except OSError as error:
         raise DataDirectoryError(

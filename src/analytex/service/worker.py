@@ -102,7 +102,7 @@ class Worker:
         """Serve until told to stop, or until the supervisor is gone."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._server.stop)
-        loop.add_reader(LIFELINE, self._server.stop)
+        loop.add_reader(LIFELINE, self._supervisor_is_gone)
         chores = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._every(HOUSEKEEPING_S, self._keep_house)),
@@ -117,6 +117,10 @@ class Worker:
             loop.remove_reader(LIFELINE)
             await self._log.close()
             self._reads.close()
+
+    def _supervisor_is_gone(self) -> None:
+        asyncio.get_running_loop().remove_reader(LIFELINE)
+        self._server.stop()
 
     async def _every(self, seconds: float, chore: Any) -> None:
         while True:
@@ -139,7 +143,8 @@ class Worker:
 
 
 def _wake(applier: int) -> None:
-    with contextlib.suppress(BlockingIOError):  # a full pipe: it will wake anyway
+    # A full pipe: it will wake anyway. A broken one: the supervisor is gone, and so is it.
+    with contextlib.suppress(BlockingIOError, BrokenPipeError):
         os.write(applier, b".")
 
 

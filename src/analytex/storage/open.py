@@ -1,5 +1,6 @@
 """Which engine keeps what, so that those who need a store do not name an engine."""
 
+import os
 from pathlib import Path
 
 from analytex.errors import DataDirectoryError
@@ -8,6 +9,23 @@ from analytex.storage.embedded.apply import EmbeddedApplyStore
 from analytex.storage.embedded.keys import EmbeddedKeyStore
 from analytex.storage.embedded.read import EmbeddedReadStore
 from analytex.storage.interface import ApplyStore, KeyStore, ReadStore
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory that only its owner reads, with those above it, if it is missing.
+
+    Its name is on disk when this returns: otherwise a power cut could take the directory away with
+    all that was flushed in it (fsync(2)). Raises OSError.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    parent = os.open(directory.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
@@ -19,7 +37,7 @@ def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
     path = directory / embedded.FILE
     try:
         if create:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
         elif not path.is_file():
             raise DataDirectoryError(
                 f"There is no analytex data in {directory}.",

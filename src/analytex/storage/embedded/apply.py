@@ -14,7 +14,6 @@ from analytex.storage.embedded import rows
 from analytex.storage.interface import Changes, Membership, ProfileKey
 
 SEGMENT_ROWS: Final = 8192  # events that a read may have to scan: about 5 ms
-CHECKPOINT_PAGES: Final = 4096  # 16 MiB of write-ahead file between checkpoints
 CACHE_KIB: Final = 32 * 1024
 KEYS_PER_QUERY: Final = 100
 
@@ -31,7 +30,6 @@ class EmbeddedApplyStore:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises sqlite3.Error if it cannot be opened."""
         self._db = sqlite.connect(path, __package__, synchronous="NORMAL")
-        self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
     def position(self) -> int:
