@@ -1,9 +1,9 @@
 """The fast way: the three real-time calls, answered without an ASGI scope, task or framework.
 
 A subclass of uvicorn's httptools protocol. It takes only plain requests whose key is valid and
-whose body is valid too; every other request (a refusal, chunked, `Expect`, HTTP/1.0, behind an
+whose body is valid too; every other request (a wrong one, chunked, `Expect`, HTTP/1.0, behind an
 unfinished response, ...) goes on to uvicorn and the ASGI app, which holds the same checks. So
-there is one place that refuses, and both ways cannot disagree about it.
+there is one place that says what is wrong, and both ways cannot disagree about it.
 
 It also guards what uvicorn leaves open: the size of headers and the time that a request may take.
 """

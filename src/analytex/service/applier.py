@@ -13,6 +13,7 @@ from analytex.service.child import LIFELINE, Orders, receive_orders
 from analytex.storage.interface import ApplyStore
 from analytex.storage.open import open_apply_store
 
+NICENESS: Final = 10  # answering calls goes first where processors are short (nice(2))
 SMALL: Final = 512  # records; after fewer it is worth waiting for company
 PAUSE_S: Final = 0.004  # that long: rows per transaction grow, and so does the delay of a read
 LOOK_EVERY_S: Final = 1.0  # without being woken: others may append to the log as well
@@ -70,6 +71,7 @@ def main() -> None:
     orders = receive_orders()
     logs.configure(orders.settings.log_level, "applier")
     os.set_blocking(orders.wake, False)
+    os.nice(NICENESS)
     process = Process(orders)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
