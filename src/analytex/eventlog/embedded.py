@@ -23,6 +23,7 @@ from analytex.errors import AnalytexError, Unavailable
 from analytex.eventlog.interface import Batch, Done
 
 QUEUE_BYTES: Final = 64 * 1024 * 1024  # of records that wait, however few they are
+ENOUGH: Final = 256  # records; a flush costs each of them little then
 SLOW_FLUSH_S: Final = 0.002  # a flush takes about 0.3 ms on a local solid-state disk
 TRIM_ROWS: Final = 20  # removed in one transaction, so that no flush waits long behind it
 TRIM_EVERY_S: Final = 0.01
@@ -78,8 +79,7 @@ class EmbeddedLogWriter:
         if not self._flushing:
             self._flushing = True
             self._idle.clear()
-            # Not at once: the loop may hold more requests that have arrived together.
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._gather, 0)
 
     def trim(self, before: int, older_than: int) -> None:
         """Remove applied records (see `LogWriter.trim`)."""
@@ -93,6 +93,13 @@ class EmbeddedLogWriter:
         self._trimming = None
         self._thread.shutdown()
         self._let_go()
+
+    def _gather(self, before: int) -> None:
+        """Flush once a round of the loop has brought no more records, or there are enough."""
+        if before < len(self._records) < ENOUGH:
+            self._loop.call_soon(self._gather, len(self._records))
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         records, dones = self._records, self._dones
