@@ -2,7 +2,7 @@
 
 A client sends the same head with every call, but for the number of bytes that follow. Once llhttp
 has read a head and the request went the fast way, the next one with the same bytes need not be
-parsed again: that saves a third of a call's processor time (docs/decisions/0004).
+parsed again: that saves a fifth of a worker's processor time (docs/decisions/0004).
 """
 
 import re
