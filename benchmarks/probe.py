@@ -38,25 +38,28 @@ def accepted_to_readable(
     """
     reads.send_one(server, next(track_bodies(1)))
     reads.wait_until_readable(server, within=60)
-    stop = threading.Event()
+    sent_all, seen_all = threading.Event(), threading.Event()
     accepted: dict[str, float] = {}
     seen: dict[str, float] = {}
     failures: list[Exception] = []
 
-    threads = [
-        threading.Thread(target=_watch, args=(reads.store_path(server), seen, failures, stop)),
-        threading.Thread(target=_send_probes, args=(server, accepted, failures, stop)),
-    ]
-    for thread in threads:
-        thread.start()
+    watcher = threading.Thread(
+        target=_watch, args=(reads.store_path(server), seen, failures, seen_all)
+    )
+    sender = threading.Thread(target=_send_probes, args=(server, accepted, failures, sent_all))
+    watcher.start()
+    sender.start()
     try:
         result = load.run(server.url, pool, connections=connections, seconds=seconds, rate=rate)
-        reads.wait_until_readable(server, within=60)
-        time.sleep(10 * LOOK_EVERY)
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+        # The last probe must be readable before the last look, or it would count as never stored.
+        sent_all.set()
+        sender.join()
+        try:
+            reads.wait_until_readable(server, within=60)
+        finally:
+            seen_all.set()
+            watcher.join()
     if failures:
         raise Broken(f"the probe failed: {failures[0]!r}")
     missing = accepted.keys() - seen.keys()
@@ -96,7 +99,9 @@ def _watch(
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
             last = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
             query = "SELECT sequence, id FROM events WHERE sequence > ? ORDER BY sequence"
-            while not stop.is_set():
+            end = False
+            while not end:
+                end = stop.is_set()  # one more look after that
                 rows = connection.execute(query, (last,)).fetchall()
                 now = time.perf_counter()
                 for _, id_ in rows:
