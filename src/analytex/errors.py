@@ -98,6 +98,24 @@ class DataDirectoryError(AnalytexError):
     code = "data_directory"
 
 
+class TooManyRows(AnalytexError):
+    """The file has too many rows."""
+
+    code = "too_many_rows"
+
+
+class JobRunning(AnalytexError):
+    """A job of this family is already running."""
+
+    code = "job_running"
+
+
+class JobState(AnalytexError):
+    """The job is not in a state that allows this."""
+
+    code = "job_state"
+
+
 class Conflict(AnalytexError):
     """Another process changed the same thing first."""
 

@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["none", "userpilot"],
         Meta(
             description="`userpilot` turns the published limits of the hosted service on: "
-            "600 identify and 600 track calls a minute per app token, then 429."
+            "600 identify and 600 track calls a minute per app token and a deletion every 2 "
+            "seconds, then 429; bulk jobs at 1,800 rows a minute."
         ),
     ] = "none"
     body_limit: Annotated[
@@ -58,6 +59,55 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"unit": "bytes"},
         ),
     ] = 1024 * 1024
+    bulk_size_limit: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            description="Largest file or body of a bulk identify; above it the answer is 413.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 50_000_000
+    bulk_rows_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Most rows of a bulk identify; above it the answer is 413.",
+            extra={"unit": "rows"},
+        ),
+    ] = 10_000
+    row_limit: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=64 * 1024 * 1024,
+            description="Longest row of a file; a longer one fails.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1024 * 1024
+    job_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Jobs of a family (bulk, import) that an app may have under way; above it "
+            "the answer is 409. They are worked on one after the other.",
+            extra={"unit": "jobs"},
+        ),
+    ] = 1
+    job_keep: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How long a job that has ended can be looked at, with its errors.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 30 * 86_400.0
+    delete_at: Annotated[
+        str,
+        Meta(
+            pattern="^(now|([01][0-9]|2[0-3]):[0-5][0-9])$",
+            description="When deletions run: `now`, or at a time of day (UTC) such as `02:00`.",
+        ),
+    ] = "now"
     company_from_metadata: Annotated[
         bool,
         Meta(

@@ -11,7 +11,7 @@ from analytex import errors
 from analytex.http.asgi import routes
 from analytex.http.deps import Deps
 from analytex.http.errors import INTERNAL, STATUS
-from analytex.wire import bodies, replies
+from analytex.wire import bodies, job_replies, replies
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
 
@@ -29,11 +29,11 @@ def test_every_call_has_a_heading_and_every_heading_a_call() -> None:
 
 def test_every_error_has_its_row() -> None:
     """Programs decide by the status and the code, and people read the message."""
-    listed = {status: kind for kind, status in STATUS.items()}
-    listed[INTERNAL] = errors.AnalytexError
+    listed = [(status, kind) for kind, status in STATUS.items()]
+    listed.append((INTERNAL, errors.AnalytexError))
     expected = [
         f"| {status} | `{kind.code}` | {(kind.__doc__ or '').splitlines()[0]} |"
-        for status, kind in sorted(listed.items())
+        for status, kind in sorted(listed, key=lambda row: (row[0], row[1].code))
     ]
     rows = re.findall(r"^\| [1-5]\d\d \| `.*$", PAGE, re.MULTILINE)
 
@@ -66,6 +66,9 @@ def test_an_error_without_a_status_never_answers_a_request() -> None:
         replies.ErrorItem,
         replies.ListMetadata,
         replies.Cursor,
+        job_replies.JobReply,
+        job_replies.RowErrorReply,
+        job_replies.DeletionReply,
     ],
 )
 def test_every_field_is_named(shape: type[msgspec.Struct]) -> None:

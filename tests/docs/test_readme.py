@@ -35,6 +35,8 @@ WITHIN_S: Final = 30
 _SHOWN_DIFFERENTLY: Final = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME"),
     (r"\b[0-9a-f]{20}\b", "RECORD-ID"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
+    (r":jobs:[^:]+:", ":jobs:TOKEN:"),
     (r'"app_token":"[^"]*"', '"app_token":"TOKEN"'),
     (r"app token \S+", "app token TOKEN"),
     (r"\bax_[0-9a-f]+(\.\.\.)?", "KEY"),
@@ -185,7 +187,7 @@ def test_the_variables_and_commands_that_are_named_exist(page: Path) -> None:
     """A name that nothing answers to costs a reader an hour."""
     text = page.read_text("utf-8")
     variables = {row.variable for row in table()}
-    variables |= {"ANALYTEX_CONFIG", "ANALYTEX_TESTS_NO_SKIP"}
+    variables |= {"ANALYTEX_CONFIG", "ANALYTEX_URL", "ANALYTEX_TESTS_NO_SKIP"}
 
     assert set(re.findall(r"ANALYTEX_[A-Z_]+[A-Z]", text)) <= variables
     for code in (*re.findall(r"`([^`\n]+)`", text), *blocks(text, "sh")):

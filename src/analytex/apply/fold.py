@@ -62,11 +62,12 @@ def _fold_user(
     if user is None:
         known = members.get(key)
         if known is not None:  # a track by a user that it does not change
-            event.company_id = known.company_id
+            if event.company_id is None:
+                event.company_id = known.company_id
             return
         user = users[key] = new_user(event)
     fold_user(user, event)
-    if not names_company(event):
+    if event.company_id is None:
         event.company_id = user.company_id
 
 

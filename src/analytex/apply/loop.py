@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from analytex.apply.burials import Burials
 from analytex.apply.fold import fold
 from analytex.apply.memberships import Memberships
 from analytex.domain.events import Event
@@ -19,7 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class Applier:
-    """Moves records from the log to the store."""
+    """Moves records from the log to the store.
+
+    Whoever else writes profiles or events does so in its process, and uses its `memberships`, which
+    must know of every change, and its `burials`.
+    """
 
     def __init__(
         self, reader: LogReader, store: ApplyStore, *, company_from_metadata: bool
@@ -27,7 +32,8 @@ class Applier:
         self._reader = reader
         self._store = store
         self._company_from_metadata = company_from_metadata
-        self._memberships = Memberships(store)
+        self.memberships = Memberships(store)
+        self.burials = Burials(store)
         self._position = store.position()
 
     @property
@@ -44,15 +50,15 @@ class Applier:
             log.error('action="log_gap" expected=%d found=%d', self._position, batches[0].first)
         events, unreadable = self._decode(batches)
         upto = batches[-1].next
-        changes = fold(self._store, self._memberships, events, unreadable)
+        changes = fold(self._store, self.memberships, self.burials.sift(events).events, unreadable)
         try:
             self._store.write(changes, start=self._position, upto=upto)
         except Conflict:
             # Another applier took these records; go on behind what it stored.
-            self._memberships.forget()
+            self.memberships.forget()
             self._position = self._store.position()
             return 0
-        self._memberships.stored(changes.users)
+        self.memberships.stored(changes.users)
         applied = upto - self._position
         self._position = upto
         return applied
@@ -67,6 +73,8 @@ class Applier:
         unreadable: list[Unreadable] = []
         for batch in batches:
             for position, record in enumerate(batch.records, batch.first):
+                if records.is_erased(record):
+                    continue
                 try:
                     events.append(
                         records.decode(record, company_from_metadata=self._company_from_metadata)

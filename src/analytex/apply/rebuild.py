@@ -1,14 +1,13 @@
 """Folding the stored events again, and what the profiles say otherwise than they."""
 
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
 
 from analytex.apply.fold import fold
 from analytex.apply.memberships import Memberships
 from analytex.apply.profiles import names_company
 from analytex.domain.events import Event
-from analytex.domain.profiles import Profile, User
+from analytex.domain.profiles import Profile, ProfileKind, User
 from analytex.domain.values import Json
 from analytex.storage.interface import ApplyStore, ReadStore
 from analytex.wire.replies import encode, time_text
@@ -18,18 +17,11 @@ BATCH: Final = 4096  # events in memory at a time, with the profiles that they c
 Item = TypeVar("Item", bound=Profile)
 
 
-class Kind(StrEnum):
-    """What a profile describes."""
-
-    USER = "user"
-    COMPANY = "company"
-
-
 class Difference(NamedTuple):
     """Something that the store says otherwise than the events."""
 
     environment_id: int
-    kind: Kind
+    kind: ProfileKind
     id: str  #: user_id or company_id
     property: str | None  #: `metadata.plan`, `company_id`, ...; None: the whole profile
     stored: Json | None  #: None: it is not there
@@ -63,11 +55,11 @@ class Rebuild:
         """Yield what differs: users, then companies, by environment and id."""
         for user, again in _side_by_side(self._stored.scan_users(), self._rebuilt.scan_users()):
             self.users += 1
-            yield from _compare(Kind.USER, user, again)
+            yield from _compare(ProfileKind.USER, user, again)
         companies = _side_by_side(self._stored.scan_companies(), self._rebuilt.scan_companies())
         for company, rebuilt in companies:
             self.companies += 1
-            yield from _compare(Kind.COMPANY, company, rebuilt)
+            yield from _compare(ProfileKind.COMPANY, company, rebuilt)
 
     def _fold(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -105,7 +97,9 @@ def _key(profile: Profile) -> tuple[int, str]:
     return profile.environment_id, profile.id
 
 
-def _compare(kind: Kind, stored: Profile | None, rebuilt: Profile | None) -> Iterator[Difference]:
+def _compare(
+    kind: ProfileKind, stored: Profile | None, rebuilt: Profile | None
+) -> Iterator[Difference]:
     if stored == rebuilt:
         return
     one = stored or rebuilt

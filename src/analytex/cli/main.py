@@ -28,6 +28,19 @@ SUBCOMMANDS: Final = {
         "analytex.cli.environments:environments", "Create and list environments."
     ),
     "config": Subcommand("analytex.cli.config:config", "Look at the settings."),
+    "import": Subcommand(
+        "analytex.cli.imports:import_", "Import a file of historical events into a running server."
+    ),
+    "bulk": Subcommand(
+        "analytex.cli.bulk:bulk", "Identify many users or companies at once, in a running server."
+    ),
+    "jobs": Subcommand(
+        "analytex.cli.jobs:jobs", "List, watch, cancel and retry the jobs of a running server."
+    ),
+    "users": Subcommand("analytex.cli.users:users", "Delete users of a running server."),
+    "companies": Subcommand(
+        "analytex.cli.companies:companies", "Delete companies of a running server."
+    ),
     "verify": Subcommand(
         "analytex.cli.verify:verify", "Fold the events again and compare with the profiles."
     ),
@@ -96,6 +109,9 @@ def main() -> None:
 
     It takes identify and track calls of the Userpilot Realtime API, keeps every call it
     acknowledges, and answers what is known about users and companies. `analytex serve` starts it;
-    everything it stores is in one data directory, which the other commands work on as well, whether
-    or not the server runs.
+    everything it stores is in one data directory.
+
+    import, bulk, jobs, users and companies speak with a running server, also on another machine,
+    and need an API key. The other commands work on the data directory, whether or not the server
+    runs.
     """

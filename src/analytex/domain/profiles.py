@@ -1,8 +1,17 @@
 """Profiles of users and companies: what is known about each, property by property."""
 
+from enum import StrEnum
+
 import msgspec
 
 from analytex.domain.values import Json, Stamp
+
+
+class ProfileKind(StrEnum):
+    """What a profile describes."""
+
+    USER = "user"
+    COMPANY = "company"
 
 
 class Profile(msgspec.Struct, kw_only=True):

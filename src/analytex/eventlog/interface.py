@@ -42,6 +42,51 @@ class LogWriter(Protocol):
         """Flush what waits, answer it, and let go of the engine."""
 
 
+class Sweep(NamedTuple):
+    """What the eraser did with one row of the log."""
+
+    next: int  #: the position behind it
+    replaced: int  #: how many of its records were replaced
+
+
+class Slices(Protocol):
+    """Work in small steps."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last step only found that it must wait for others."""
+
+    def step(self) -> bool:
+        """Do a little; True while there is more to do."""
+
+    def close(self) -> None:
+        """Let go of everything, at the end or before it."""
+
+
+class LogEraser(Protocol):
+    """Takes out of the log what must not be in it any more. Belongs to one thread.
+
+    In this order: `erase` until the end, `settle` until it is True, then the slices of `scrub`.
+    """
+
+    def erase(self, start: int, replace: Callable[[bytes], bytes | None]) -> Sweep | None:
+        """Replace records of the row at `start`, or of the next one; None if there is none.
+
+        `replace` returns what a record shall be, which must be as long, or None to leave it.
+        The row is on disk when this returns; no append waits longer than for one flush.
+        Raises ValueError if a length differs, and Unavailable; then the row is what it was.
+        """
+
+    def settle(self) -> bool:
+        """Leave no old record in files beside the log; False if a reader prevents it so far."""
+
+    def scrub(self) -> Slices:
+        """Return the work that leaves no old record in unused places of the log's file."""
+
+    def close(self) -> None:
+        """Let go of the engine."""
+
+
 class LogReader(Protocol):
     """Reads records. Each instance belongs to one thread. Raises Unavailable if it cannot."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter, continue_at
-from analytex.eventlog.interface import LogReader, LogWriter
+from analytex.eventlog.eraser import EmbeddedLogEraser
+from analytex.eventlog.interface import LogEraser, LogReader, LogWriter
 
 FILE: Final = "log.db"  #: name in the data directory
 
@@ -25,6 +26,11 @@ def open_log_writer(
 def open_log_reader(directory: Path) -> LogReader:
     """Open the log of a data directory for reading; it is made if it is missing."""
     return EmbeddedLogReader(directory / FILE)
+
+
+def open_log_eraser(directory: Path) -> LogEraser:
+    """Open the log of a data directory for taking records out of it."""
+    return EmbeddedLogEraser(directory / FILE)
 
 
 def prepare_log(directory: Path, *, applied: int) -> bool:

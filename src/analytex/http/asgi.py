@@ -1,6 +1,7 @@
 """The ordinary way: every route in one table, and what every reply has in common."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -13,12 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytex import __version__
 from analytex.domain.calls import Call
+from analytex.domain.jobs import Family, JobKind
 from analytex.errors import AnalytexError, BadRequest, MethodNotAllowed, NotFound
-from analytex.http import calls, reads
+from analytex.http import calls, jobs, reads
 from analytex.http.deps import Deps
 from analytex.http.errors import error_reply
 from analytex.http.headers import COMMON, LAG, REQUEST_ID
 from analytex.wire import replies
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +45,61 @@ def routes(deps: Deps) -> list[Route]:
         ),
         Route("/v1/track", calls.accept(deps, Call.TRACK), methods=["POST"]),
         Route("/v1/validate", calls.validate(deps)),
-        Route("/v1/users", reads.list_users(deps)),
+        *_job_routes(deps),
+        Route(
+            "/v1/users",
+            _by_method(reads.list_users(deps), delete=jobs.delete(deps, JobKind.DELETE_USERS)),
+            methods=["GET", "DELETE"],
+        ),
         Route("/v1/users/{user_id:any}", reads.get_user(deps)),
-        Route("/v1/companies", reads.list_companies(deps)),
+        Route(
+            "/v1/companies",
+            _by_method(
+                reads.list_companies(deps), delete=jobs.delete(deps, JobKind.DELETE_COMPANIES)
+            ),
+            methods=["GET", "DELETE"],
+        ),
         Route("/v1/companies/{company_id:any}", reads.get_company(deps)),
         Route("/v1/events", reads.list_events(deps)),
         Route("/healthz", _health),
         Route("/", _about),
     ]
+
+
+def _job_routes(deps: Deps) -> list[Route]:
+    job = "/v1/background_jobs/{job_id}"
+    return [
+        Route(
+            "/v1/users/bulk_identify",
+            jobs.bulk_identify(deps, JobKind.BULK_USERS),
+            methods=["POST"],
+        ),
+        Route(
+            "/v1/companies/bulk_identify",
+            jobs.bulk_identify(deps, JobKind.BULK_COMPANIES),
+            methods=["POST"],
+        ),
+        Route(
+            "/v1/imports",
+            _by_method(jobs.list_jobs(deps, Family.IMPORT), post=jobs.create_import(deps)),
+            methods=["GET", "POST"],
+        ),
+        Route("/v1/imports/{job_id}", jobs.get_job(deps, Family.IMPORT)),
+        Route("/v1/background_jobs", jobs.list_jobs(deps, None)),
+        Route(job, jobs.get_job(deps, None)),
+        Route(f"{job}/errors", jobs.list_errors(deps)),
+        Route(f"{job}/cancel", jobs.cancel(deps), methods=["POST"]),
+        Route(f"{job}/retry", jobs.retry(deps), methods=["POST"]),
+    ]
+
+
+def _by_method(get: Handler, **others: Handler) -> Handler:
+    """Return a handler of an address that several methods have, so that 405 names them all."""
+
+    async def handle(request: Request) -> Response:
+        return await others.get(request.method.lower(), get)(request)
+
+    return handle
 
 
 def app(deps: Deps) -> ASGIApp:

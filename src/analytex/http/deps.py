@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from analytex.auth.keys import Keyring
 from analytex.ingest.accept import Ingest, RecordIds
+from analytex.ingest.admission import Limiter
+from analytex.jobs.intake import Jobs
 from analytex.query.reads import Reads
 from analytex.settings import Settings
 
@@ -16,3 +18,5 @@ class Deps(NamedTuple):
     ingest: Ingest
     ids: RecordIds
     reads: Reads
+    jobs: Jobs
+    limiter: Limiter

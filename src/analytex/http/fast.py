@@ -39,6 +39,12 @@ PATHS: Final = {
     b"/v1/companies/identify": Call.IDENTIFY_COMPANY,
 }
 MAX_HEADER_BYTES: Final = 64 * 1024
+# Their bodies are files, which may take longer than a request has: time begins anew with every
+# so many bytes. At the default `request_timeout` that is 1 KiB/s; slower is not a sender at work.
+LONG_BODIES: Final = frozenset(
+    ("/v1/users/bulk_identify", "/v1/companies/bulk_identify", "/v1/imports")
+)
+STEADY_BYTES: Final = 64 * 1024
 _UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"content-encoding"))
 
 
@@ -79,6 +85,7 @@ class FastProtocol(HttpToolsProtocol):
         self._begun = False  # whether a request began in the packet that came last
         self._header_bytes = 0
         self._ticks = 0  # since the request began, or since the connection fell idle
+        self._came = 0  # bytes of a body that goes the ordinary way, since its time began
 
     # What comes in
 
@@ -157,6 +164,7 @@ class FastProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Collect the body; its length was checked with the headers."""
         if self._call is None:
+            self._came += len(body)
             super().on_body(body)
         elif not self._fast_body:
             self._fast_body = body
@@ -263,6 +271,7 @@ class FastProtocol(HttpToolsProtocol):
     def _go_ordinary_way(self) -> None:
         """Hand the request over as if uvicorn had seen it from its first byte."""
         self._call = None
+        self._came = 0
         url, headers = self.url, self.headers
         super().on_message_begin()
         self.url = url
@@ -324,7 +333,18 @@ class FastProtocol(HttpToolsProtocol):
             if self._ticks > request_ticks:
                 self.transport.abort()  # its last replies are not fetched
         elif self._in_message:
-            if self._ticks > request_ticks:
+            if self._is_long_and_steady():
+                self._ticks = self._came = 0
+            elif self._ticks > request_ticks:
                 self._refuse(RequestTimeout())
         elif self._ticks > idle_ticks and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
+
+    def _is_long_and_steady(self) -> bool:
+        """Tell whether enough came of a file that its sender may take more time."""
+        return (
+            self._came >= STEADY_BYTES
+            and not self._in_headers
+            and not self.cycle.response_complete
+            and self.scope["path"].removesuffix("/") in LONG_BODIES
+        )

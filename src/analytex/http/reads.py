@@ -1,7 +1,6 @@
 """Reads over HTTP: users, companies, events."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
@@ -12,14 +11,11 @@ from analytex.domain.events import EventFilter, EventType
 from analytex.domain.times import parse_time
 from analytex.errors import BadRequest, NotFound
 from analytex.http.deps import Deps
+from analytex.http.paging import json_reply, list_reply, paging
 from analytex.http.scope import authorise
-from analytex.query.reads import Page
 from analytex.wire import replies
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 1000
 
 
 def list_users(deps: Deps) -> Handler:
@@ -27,10 +23,10 @@ def list_users(deps: Deps) -> Handler:
 
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
-        limit, cursor = _paging(request)
+        limit, cursor = paging(request)
         await _catch_up(request, deps)
         page = await deps.reads.users(scope.environment_id, cursor=cursor, limit=limit)
-        return _list(page, [replies.user_reply(user) for user in page.items], limit)
+        return list_reply(page, [replies.user_reply(user) for user in page.items], limit)
 
     return handle
 
@@ -45,7 +41,7 @@ def get_user(deps: Deps) -> Handler:
         user = await deps.reads.user(scope.environment_id, user_id)
         if user is None:
             raise NotFound("There is no such user.", details=f"user_id: {user_id!r}")
-        return _json(replies.user_reply(user))
+        return json_reply(replies.user_reply(user))
 
     return handle
 
@@ -55,10 +51,10 @@ def list_companies(deps: Deps) -> Handler:
 
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
-        limit, cursor = _paging(request)
+        limit, cursor = paging(request)
         await _catch_up(request, deps)
         page = await deps.reads.companies(scope.environment_id, cursor=cursor, limit=limit)
-        return _list(page, [replies.company_reply(company) for company in page.items], limit)
+        return list_reply(page, [replies.company_reply(company) for company in page.items], limit)
 
     return handle
 
@@ -73,7 +69,7 @@ def get_company(deps: Deps) -> Handler:
         company = await deps.reads.company(scope.environment_id, company_id)
         if company is None:
             raise NotFound("There is no such company.", details=f"company_id: {company_id!r}")
-        return _json(replies.company_reply(company))
+        return json_reply(replies.company_reply(company))
 
     return handle
 
@@ -83,12 +79,12 @@ def list_events(deps: Deps) -> Handler:
 
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
-        limit, cursor = _paging(request)
+        limit, cursor = paging(request)
         wanted = _event_filter(request)
         await _catch_up(request, deps)
         page = await deps.reads.events(scope.environment_id, wanted, cursor=cursor, limit=limit)
         items = [replies.event_reply(event, scope.app_token) for event in page.items]
-        return _list(page, items, limit)
+        return list_reply(page, items, limit)
 
     return handle
 
@@ -96,15 +92,6 @@ def list_events(deps: Deps) -> Handler:
 async def _catch_up(request: Request, deps: Deps) -> None:
     """Wait for the newest calls; the reply, whatever it is, tells how many are still missing."""
     request.state.lag = await deps.reads.caught_up()
-
-
-def _paging(request: Request) -> tuple[int, str | None]:
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise BadRequest(
-            "`limit` is not valid.", details=f"Expected a whole number from 1 to {MAX_LIMIT}."
-        )
-    return int(text), request.query_params.get("after_cursor") or None
 
 
 def _event_filter(request: Request) -> EventFilter:
@@ -145,14 +132,3 @@ def _id_in_path(request: Request, prefix: str) -> str:
         return unquote_to_bytes(encoded).decode()
     except UnicodeDecodeError:
         raise NotFound("The id in the address is not valid UTF-8.") from None
-
-
-def _json(value: Any) -> Response:
-    return Response(replies.encode(value))
-
-
-def _list(page: Page[Any], items: list[Any], limit: int) -> Response:
-    metadata = replies.ListMetadata(
-        cursor=replies.Cursor(after=page.after), limit=limit, total_count=page.total
-    )
-    return _json(replies.ListReply(data=items, metadata=metadata))

@@ -1,16 +1,15 @@
 """Reads: run in threads beside the event loop, and see every call acknowledged before them."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from analytex.domain.events import Event, EventFilter
 from analytex.domain.profiles import Company, User
 from analytex.query import cursors
 from analytex.storage.interface import Place, ReadStore
+from analytex.storage.threads import StoreThreads
 
 THREADS: Final = 4
 COUNT_AT_MOST: Final = 10_000  # above it a count would be slow, and is not given
@@ -18,7 +17,6 @@ _FIRST_WAIT_S: Final = 0.001
 _LONGEST_WAIT_S: Final = 0.02
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Page(NamedTuple, Generic[Item]):
@@ -43,13 +41,10 @@ class Reads:
 
         `wait_s` is the longest that a read waits for the applier.
         """
-        self._open_store = open_store
         self._log_end = log_end
         self._wait_s = wait_s
-        self._threads = ThreadPoolExecutor(THREADS, "read")
-        self._local = threading.local()
+        self._threads = StoreThreads(open_store, threads=THREADS, name="read")
         self._watch = open_store()
-        self._stores: list[ReadStore] = [self._watch]
 
     async def caught_up(self) -> int:
         """Wait until everything is applied that was in the log when this was called.
@@ -66,11 +61,11 @@ class Reads:
 
     async def user(self, environment_id: int, user_id: str) -> User | None:
         """Return a user, or None."""
-        return await self._run(lambda store: store.user(environment_id, user_id))
+        return await self._threads.run(lambda store: store.user(environment_id, user_id))
 
     async def company(self, environment_id: int, company_id: str) -> Company | None:
         """Return a company, or None."""
-        return await self._run(lambda store: store.company(environment_id, company_id))
+        return await self._threads.run(lambda store: store.company(environment_id, company_id))
 
     async def users(self, environment_id: int, *, cursor: str | None, limit: int) -> Page[User]:
         """Return a page of users, by id. Raises BadRequest for a cursor that is not ours."""
@@ -81,7 +76,7 @@ class Reads:
             total = store.count_users(environment_id, at_most=COUNT_AT_MOST + 1)
             return _page(found, limit, lambda user: user.id, total)
 
-        return await self._run(read)
+        return await self._threads.run(read)
 
     async def companies(
         self, environment_id: int, *, cursor: str | None, limit: int
@@ -94,7 +89,7 @@ class Reads:
             total = store.count_companies(environment_id, at_most=COUNT_AT_MOST + 1)
             return _page(found, limit, lambda company: company.id, total)
 
-        return await self._run(read)
+        return await self._threads.run(read)
 
     async def events(
         self, environment_id: int, wanted: EventFilter, *, cursor: str | None, limit: int
@@ -107,24 +102,12 @@ class Reads:
             page = _page(found, limit, lambda item: item[0], None)
             return Page([event for _, event in page.items], page.after, None)
 
-        return await self._run(read)
+        return await self._threads.run(read)
 
     def close(self) -> None:
-        """Stop the threads and close their stores."""
-        self._threads.shutdown(cancel_futures=True)
-        for store in self._stores:
-            store.close()
-
-    async def _run(self, read: Callable[[ReadStore], Result]) -> Result:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: read(self._store()))
-
-    def _store(self) -> ReadStore:
-        store: ReadStore | None = getattr(self._local, "store", None)
-        if store is None:
-            store = self._local.store = self._open_store()
-            self._stores.append(store)
-        return store
+        """Stop the threads and close the stores."""
+        self._threads.close()
+        self._watch.close()
 
 
 def _page(

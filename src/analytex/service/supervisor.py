@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final, NamedTuple
 
 from analytex.auth.keys import FirstStart, now, prepare_first_start
@@ -16,7 +17,8 @@ from analytex.eventlog.open import prepare_log
 from analytex.service import child, lock
 from analytex.service.child import Orders
 from analytex.settings import Settings
-from analytex.storage.open import open_key_store, open_read_store
+from analytex.storage.files import JobFiles
+from analytex.storage.open import open_job_store, open_key_store, open_read_store
 
 STOP_WITHIN_S: Final = 15.0  # then a child is killed; what it acknowledged is on disk
 BACKLOG: Final = 2048
@@ -95,6 +97,7 @@ class Supervisor:
         )
         store.close()
         _prepare_log(settings)
+        _sweep_uploads(settings)
         self._listener = _listen(settings)
         self._wake_read, self._wake_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
@@ -182,6 +185,13 @@ def _prepare_log(settings: Settings) -> None:
             log.warning('action="log_restarted" position=%d', store.applied())
     finally:
         store.close()
+
+
+def _sweep_uploads(settings: Settings) -> None:
+    """Remove what a crash left of uploads that were never answered; no worker runs yet."""
+    with closing(open_job_store(settings.directory)) as store:
+        for id in JobFiles(settings.directory).sweep(store.job_ids()):
+            log.info('action="upload_swept" job=%s', id)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -22,10 +22,12 @@ from analytex.http.deps import Deps
 from analytex.http.fast import FastProtocol
 from analytex.ingest.accept import Ingest, RecordIds
 from analytex.ingest.admission import FixedWindows, unlimited
+from analytex.jobs.intake import Jobs
 from analytex.observability import logs
 from analytex.query.reads import Reads
 from analytex.service.child import LIFELINE, Orders, receive_orders
-from analytex.storage.open import open_key_store, open_read_store
+from analytex.storage.files import JobFiles
+from analytex.storage.open import open_job_store, open_key_store, open_read_store
 
 TICK_S: Final = 5.0  # how exactly slow requests and idle connections are timed
 HOUSEKEEPING_S: Final = 1.0  # a revoked key is refused after at most this long
@@ -77,12 +79,21 @@ class Worker:
         )
         ids = RecordIds()
         limiter = FixedWindows(time.monotonic) if settings.limits == "userpilot" else unlimited
+        self._jobs = Jobs(
+            partial(open_job_store, directory),
+            JobFiles(directory),
+            at_most=settings.job_limit,
+            delete_at=settings.delete_at,
+            wake=partial(_wake, orders.wake),
+        )
         deps = Deps(
             settings=settings,
             keyring=self._keyring,
             ingest=Ingest(self._log, ids, limiter),
             ids=ids,
             reads=self._reads,
+            jobs=self._jobs,
+            limiter=limiter,
         )
         self._server = Server(
             uvicorn.Config(
@@ -117,6 +128,7 @@ class Worker:
             loop.remove_reader(LIFELINE)
             await self._log.close()
             self._reads.close()
+            self._jobs.close()
 
     def _supervisor_is_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(LIFELINE)

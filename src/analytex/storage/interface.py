@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from analytex.domain.environments import Environment, Key
 from analytex.domain.events import Event, EventFilter
-from analytex.domain.profiles import Company, User
+from analytex.domain.profiles import Company, ProfileKind, User
+from analytex.storage.jobs import Advance, RunStore, Seen
 
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 ProfileKey = tuple[int, str]  #: environment id; user_id or company_id
@@ -42,7 +43,7 @@ class Changes(NamedTuple):
     unreadable: Sequence[Unreadable]
 
 
-class ApplyStore(Protocol):
+class ApplyStore(RunStore, Protocol):
     """What the applier needs."""
 
     def position(self) -> int:
@@ -62,6 +63,24 @@ class ApplyStore(Protocol):
 
         Raises Conflict if the stored position is not `start`; then nothing was written.
         """
+
+    def advance(self, changes: Changes, step: Advance) -> None:
+        """Store rows of a job's file and how far it has come, in one transaction.
+
+        Raises Conflict if the job is not at `step.start` any more, was cancelled, or has ended;
+        then nothing was written.
+        """
+
+    def seen(self, environment_id: int, keys: Collection[bytes]) -> dict[bytes, Seen]:
+        """Return what is known of those of the imported rows that are stored."""
+
+    def buried(
+        self, environment_id: int, kind: ProfileKind, ids: Collection[str]
+    ) -> dict[str, int]:
+        """Return those of the users or companies that were deleted, and up to when."""
+
+    def newest_burial(self, environment_id: int) -> int | None:
+        """Return the latest time up to which anybody was deleted; cheap. None: nobody was."""
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut; the log may be trimmed up to it."""

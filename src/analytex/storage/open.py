@@ -1,14 +1,18 @@
 """Which engine keeps what, so that those who need a store do not name an engine."""
 
-import os
 from pathlib import Path
 
 from analytex.errors import DataDirectoryError
 from analytex.storage import embedded
 from analytex.storage.embedded.apply import EmbeddedApplyStore
+from analytex.storage.embedded.erase import EmbeddedEraseStore
+from analytex.storage.embedded.jobs import EmbeddedJobStore
 from analytex.storage.embedded.keys import EmbeddedKeyStore
 from analytex.storage.embedded.read import EmbeddedReadStore
+from analytex.storage.erasing import EraseStore
+from analytex.storage.files import sync_directory
 from analytex.storage.interface import ApplyStore, KeyStore, ReadStore
+from analytex.storage.jobs import JobStore
 
 
 def make_directory(directory: Path) -> None:
@@ -21,11 +25,7 @@ def make_directory(directory: Path) -> None:
         return
     make_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
-    parent = os.open(directory.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    sync_directory(directory.parent)
 
 
 def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
@@ -57,3 +57,13 @@ def open_apply_store(directory: Path) -> ApplyStore:
 def open_read_store(directory: Path) -> ReadStore:
     """Open the readers' side of a data directory that exists."""
     return EmbeddedReadStore(directory / embedded.FILE)
+
+
+def open_erase_store(directory: Path) -> EraseStore:
+    """Open what deletions need of a data directory that exists."""
+    return EmbeddedEraseStore(directory / embedded.FILE)
+
+
+def open_job_store(directory: Path) -> JobStore:
+    """Open the side of those who submit jobs, in a data directory that exists."""
+    return EmbeddedJobStore(directory / embedded.FILE)

@@ -10,6 +10,9 @@ Layout of a record, version 1:
                    1970-01-01 UTC, then 7 that name the server process that took the call
     26      ...    the request's body, byte for byte as it came
 
+A record of somebody who was deleted is overwritten where it lies: call 0, its environment, and
+zeros up to its old length (`erased`). It says nothing any more, and is not applied.
+
 The log flushes records whole, so a record has neither a length nor a checksum of its own.
 """
 
@@ -24,9 +27,9 @@ from analytex.wire.bodies import Id, id_text
 
 VERSION: Final = 1
 ID_CHARS: Final = 20
-_TIME_DIGITS: Final = 13
-_ID_AT: Final = 6
-_BODY_AT: Final = _ID_AT + ID_CHARS
+TIME_DIGITS: Final = 13
+ID_AT: Final = 6
+BODY_AT: Final = ID_AT + ID_CHARS
 _NULL: Final = msgspec.Raw(NULL)
 
 # Plain numbers: looking up a member of an enumeration takes as long as decoding a body.
@@ -34,6 +37,8 @@ _IDENTIFY_CALL: Final = int(Call.IDENTIFY)
 _IDENTIFY_COMPANY_CALL: Final = int(Call.IDENTIFY_COMPANY)
 _TRACK_CALL: Final = int(Call.TRACK)
 _TRACK_EVENT: Final = EventType.TRACK
+
+_ERASED: Final = bytes((VERSION, 0))
 
 
 class UnreadableRecord(ValueError):
@@ -52,7 +57,7 @@ def record_id(at: int, process: str) -> str:
 
 def received_at(record_id: str) -> int:
     """Return the receive time that an id holds, in microseconds since 1970-01-01 UTC."""
-    return int(record_id[:_TIME_DIGITS], 16)
+    return int(record_id[:TIME_DIGITS], 16)
 
 
 def encode(head: bytes, record_id: str, body: bytes) -> bytes:
@@ -70,9 +75,9 @@ def decode(record: bytes, *, company_from_metadata: bool) -> Event:
         if record[0] != VERSION:
             raise UnreadableRecord(f"layout {record[0]}, this version reads {VERSION}")
         call = record[1]
-        environment_id = int.from_bytes(record[2:_ID_AT], "big")
-        id = record[_ID_AT:_BODY_AT].decode("ascii")
-        body = record[_BODY_AT:]
+        environment_id = int.from_bytes(record[2:ID_AT], "big")
+        id = record[ID_AT:BODY_AT].decode("ascii")
+        body = record[BODY_AT:]
         if call == _TRACK_CALL:
             return _track(environment_id, id, body)
         if call == _IDENTIFY_COMPANY_CALL:
@@ -84,6 +89,27 @@ def decode(record: bytes, *, company_from_metadata: bool) -> Event:
         raise
     except (msgspec.MsgspecError, ValueError, IndexError, RecursionError) as error:
         raise UnreadableRecord(f"{type(error).__name__}: {error}") from error
+
+
+def names(record: bytes) -> tuple[int, str | None, str | None]:
+    """Return the environment, and the user and company that the call itself names.
+
+    Read as `decode` reads them: escaped, or as numbers. Raises UnreadableRecord.
+    """
+    event = decode(record, company_from_metadata=True)
+    return event.environment_id, event.user_id, event.company_id
+
+
+def erased(record: bytes) -> bytes:
+    """Return what is left of a record: as many bytes, which name nobody."""
+    known = record[:1] == _ERASED[:1]  # another layout may hold anything there
+    start = _ERASED + (record[2:ID_AT] if known else b"")
+    return start.ljust(len(record), b"\0")[: len(record)]
+
+
+def is_erased(record: bytes) -> bool:
+    """Tell whether nothing is left of a record."""
+    return record.startswith(_ERASED)
 
 
 class _Identify(msgspec.Struct, gc=False):
@@ -111,7 +137,7 @@ _decode_identify = msgspec.json.Decoder(_Identify).decode
 _decode_identify_company = msgspec.json.Decoder(_IdentifyCompany).decode
 _decode_track = msgspec.json.Decoder(_Track).decode
 _decode_metadata = msgspec.json.Decoder(_Metadata).decode
-_decode_company = msgspec.json.Decoder(dict[str, Json]).decode
+_decode_object = msgspec.json.Decoder(dict[str, Json]).decode
 _decode_id = msgspec.json.Decoder(Id).decode
 _encode_json = msgspec.json.Encoder().encode
 
@@ -153,7 +179,7 @@ def _identify(environment_id: int, id: str, body: bytes, company_from_metadata: 
         company = _company_in(call.metadata)
     company_id = None
     if company:
-        company_id = _required_id(_company_id(company))
+        company_id = _required_id(named_company(company))
         company = {k: v for k, v in company.items() if k not in ("id", "company_id")}
     return Event(
         id=id,
@@ -169,8 +195,8 @@ def _identify(environment_id: int, id: str, body: bytes, company_from_metadata: 
     )
 
 
-def _company_id(company: dict[str, Json]) -> Id:
-    """`id` first, then `company_id` (contract, conflict C1)."""
+def named_company(company: dict[str, Json]) -> Id:
+    """Return the id of an identify's company: `id`, else `company_id` (contract, conflict C1)."""
     for key in ("id", "company_id"):
         found: Id = _decode_id(company.get(key, _NULL))
         if found is not None:
@@ -186,7 +212,7 @@ def _company_in(metadata: Json) -> dict[str, Json] | None:
     found = bytes(_decode_metadata(metadata).company)
     if not found.startswith(b"{"):
         return None
-    company = _decode_company(found)
+    company = _decode_object(found)
     try:
         id = id_text(_decode_id(company.get("id", _NULL)) or "")
     except msgspec.ValidationError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -119,6 +119,7 @@ def company_reply(company: Company) -> CompanyReply:
 
 def event_reply(event: Event, app_token: str) -> EventReply:
     """Return what a read shows of an event."""
+    web = {} if event.web is None else _decode_web(event.web)
     return EventReply(
         id=event.id,
         app_token=app_token,
@@ -131,6 +132,7 @@ def event_reply(event: Event, app_token: str) -> EventReply:
         internal_event_id=event.id,
         metadata=msgspec.Raw(event.metadata),
         company=_NULL if event.company is None else msgspec.Raw(event.company),
+        **web,
     )
 
 
@@ -141,4 +143,5 @@ def time_text(at: int) -> str:
 
 
 encode = msgspec.json.Encoder().encode
+_decode_web: Final = msgspec.json.Decoder(dict[str, Any]).decode  # of a `Web`: fields of the reply
 _NULL: Final = msgspec.Raw(NULL)

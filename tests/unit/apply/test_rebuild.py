@@ -10,8 +10,9 @@ import pytest
 from analytex.apply import rebuild as module
 from analytex.apply.fold import fold
 from analytex.apply.memberships import Memberships
-from analytex.apply.rebuild import Difference, Kind, Rebuild
+from analytex.apply.rebuild import Difference, Rebuild
 from analytex.domain.calls import Call
+from analytex.domain.profiles import ProfileKind
 from analytex.storage.interface import ApplyStore
 from analytex.storage.open import open_apply_store, open_read_store
 from analytex.wire import records
@@ -99,35 +100,35 @@ def test_an_empty_store_is_right(tmp_path: Path) -> None:
         pytest.param(
             """UPDATE users SET properties = '{"role":"king"}'
                WHERE environment_id = 1 AND user_id = 'ada'""",
-            (1, Kind.USER, "ada", "metadata.role", b'"king"', b'"admin"'),
+            (1, ProfileKind.USER, "ada", "metadata.role", b'"king"', b'"admin"'),
             id="a property was changed",
         ),
         pytest.param(
             "UPDATE users SET properties = '{}' WHERE environment_id = 1 AND user_id = 'ada'",
-            (1, Kind.USER, "ada", "metadata.role", None, b'"admin"'),
+            (1, ProfileKind.USER, "ada", "metadata.role", None, b'"admin"'),
             id="a property was lost",
         ),
         pytest.param(
             """UPDATE users SET properties = '{"role":"admin","age":36}'
                WHERE environment_id = 1 AND user_id = 'ada'""",
-            (1, Kind.USER, "ada", "metadata.age", b"36", None),
+            (1, ProfileKind.USER, "ada", "metadata.age", b"36", None),
             id="a removed property is still there",
         ),
         pytest.param(
             """UPDATE companies SET properties = json_set(properties, '$.seats', 3.0)
                WHERE environment_id = 1 AND company_id = 'acme'""",
-            (1, Kind.COMPANY, "acme", "metadata.seats", b"3.0", b"3"),
+            (1, ProfileKind.COMPANY, "acme", "metadata.seats", b"3.0", b"3"),
             id="a value has another type",
         ),
         pytest.param(
             "UPDATE users SET company_id = 'acme' WHERE environment_id = 1 AND user_id = 'ada'",
-            (1, Kind.USER, "ada", "company_id", b'"acme"', b'"globex"'),
+            (1, ProfileKind.USER, "ada", "company_id", b'"acme"', b'"globex"'),
             id="the user is in the wrong company",
         ),
         pytest.param(
             "UPDATE users SET first_seen_at = 2 WHERE user_id = 'bob'",
             (
-                *(1, Kind.USER, "bob", "first_seen_at"),
+                *(1, ProfileKind.USER, "bob", "first_seen_at"),
                 *(b'"1970-01-01T00:00:00.000002Z"', b'"1970-01-01T00:00:00.000005Z"'),
             ),
             id="the user was seen at another time",
@@ -135,7 +136,7 @@ def test_an_empty_store_is_right(tmp_path: Path) -> None:
         pytest.param(
             """UPDATE users SET stamps = '{"role":[9,"r"]}' WHERE user_id LIKE 'ż%'""",
             (
-                *(1, Kind.USER, "żółw 🐢", "stamps.role"),
+                *(1, ProfileKind.USER, "żółw 🐢", "stamps.role"),
                 b'{"at":"1970-01-01T00:00:00.000009Z","by":"r"}',
                 b'{"at":"1970-01-01T00:00:00.000008Z","by":"00000000000080000000"}',
             ),
@@ -143,12 +144,12 @@ def test_an_empty_store_is_right(tmp_path: Path) -> None:
         ),
         pytest.param(
             "INSERT INTO users SELECT 1, 'zoe', NULL, NULL, '{}', '{}', 9, NULL",
-            (1, Kind.USER, "zoe", None, b'{"first_seen_at":"1970-01-01T00:00:00.000009Z"}', None),
+            (1, ProfileKind.USER, "zoe", None, b'{"first_seen_at":"1970-01-01T00:00:00.000009Z"}', None),
             id="no event names the user",
         ),
         pytest.param(
             "DELETE FROM users WHERE user_id = 'bob'",
-            (1, Kind.USER, "bob", None, None, b'{"first_seen_at":"1970-01-01T00:00:00.000005Z"}'),
+            (1, ProfileKind.USER, "bob", None, None, b'{"first_seen_at":"1970-01-01T00:00:00.000005Z"}'),
             id="a user is missing",
         ),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytex.domain.times import parse_time
+from analytex.domain.times import FarTime, from_unix, parse_time
 
 EXAMPLES = settings(derandomize=True, database=None, deadline=None)
 SECOND = 1_000_000
@@ -70,3 +70,25 @@ def test_unix_seconds_are_read_exactly(at: int) -> None:
     """A float would lose the microseconds of large numbers, up to ten thousand years away."""
     sign, absolute = ("-" if at < 0 else ""), abs(at)
     assert parse_time(f"{sign}{absolute // SECOND}.{absolute % SECOND:06d}") == at
+
+
+@EXAMPLES
+@given(st.integers(0, 4 * 10**15))
+def test_unix_seconds_as_a_number_are_read_as_their_text(at: int) -> None:
+    """To the microsecond, as far as a float holds it: beyond the year 2090."""
+    text = f"{at // SECOND}.{at % SECOND:06d}"
+    assert from_unix(float(text)) == parse_time(text) == at
+    assert from_unix(at // SECOND) == at // SECOND * SECOND
+
+
+@pytest.mark.parametrize(("seconds", "at"), [(0.00001, 10), (-0.5, -SECOND // 2), (1e9, 10**15)])
+def test_unix_seconds_of_another_notation(seconds: float, at: int) -> None:
+    """However the number is written."""
+    assert from_unix(seconds) == at
+
+
+@pytest.mark.parametrize("seconds", [1e12, -1e12, 1e300, 10**30, 1_739_779_391_250])
+def test_what_is_ten_thousand_years_away_is_said_to_be(seconds: float) -> None:
+    """Most often it is in milliseconds."""
+    with pytest.raises(FarTime):
+        from_unix(seconds)

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from analytex import sqlite
 from analytex.domain.events import Event
-from analytex.domain.profiles import Company, User
+from analytex.domain.profiles import Company, ProfileKind, User
 from analytex.errors import Conflict
-from analytex.storage.embedded import rows
+from analytex.storage.embedded import erase, rows
+from analytex.storage.embedded.runs import EmbeddedRunStore
 from analytex.storage.interface import Changes, Membership, ProfileKey
+from analytex.storage.jobs import Advance, Seen
 
 SEGMENT_ROWS: Final = 8192  # events that a read may have to scan: about 5 ms
 CACHE_KIB: Final = 32 * 1024
@@ -20,7 +22,7 @@ KEYS_PER_QUERY: Final = 100
 _SQL: Final = sqlite.queries(__package__, "apply.sql")
 
 
-class EmbeddedApplyStore:
+class EmbeddedApplyStore(EmbeddedRunStore):
     """Writes profiles, events and the log position (see `ApplyStore`).
 
     Its commits are not flushed one by one: the log still has every record until `sync`, and rows
@@ -50,21 +52,39 @@ class EmbeddedApplyStore:
 
     def write(self, changes: Changes, *, start: int, upto: int) -> None:
         """Store the changes and the position in one transaction (see `ApplyStore.write`)."""
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with sqlite.transaction(self._db) as db:
             moved = db.execute(_SQL["move_position"], {"start": start, "upto": upto})
             if moved.rowcount != 1:
                 raise Conflict(f"The store is not at position {start}.")
-            db.executemany(_SQL["put_user"], map(rows.user_row, changes.users))
-            db.executemany(_SQL["put_company"], map(rows.company_row, changes.companies))
-            db.executemany(_SQL["add_unreadable"], changes.unreadable)
-            self._add_events(changes.events)
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+            self._put(changes)
+
+    def advance(self, changes: Changes, step: Advance) -> None:
+        """Store rows of a job's file and how far it has come, in one transaction."""
+        with sqlite.transaction(self._db):
+            self._advance_job(step)
+            self._put(changes)
+
+    def seen(self, environment_id: int, keys: Collection[bytes]) -> dict[bytes, Seen]:
+        """Return what is known of those of the imported rows that are stored."""
+        found = self._find("seen", [(environment_id, key) for key in keys])
+        return {row[1]: Seen(*row[2:]) for row in found}
+
+    def buried(
+        self, environment_id: int, kind: ProfileKind, ids: Collection[str]
+    ) -> dict[str, int]:
+        """Return those of the users or companies that were deleted, and up to when."""
+        secret = erase.read_secret(self._db)
+        hashes = {erase.tombstone(secret, id): id for id in ids}
+        found = self._find(
+            "buried_users" if kind is ProfileKind.USER else "buried_companies",
+            [(environment_id, hash) for hash in hashes],
+        )
+        return {hashes[hash]: at for _, hash, at in found}
+
+    def newest_burial(self, environment_id: int) -> int | None:
+        """Return the latest time up to which anybody was deleted; None: nobody was."""
+        found = self._db.execute(_SQL["newest_burial"], (environment_id,)).fetchone()[0]
+        return None if found is None else int(found)
 
     def sync(self) -> None:
         """Make everything written so far survive a power cut."""
@@ -79,8 +99,15 @@ class EmbeddedApplyStore:
         """Close the file."""
         self._db.close()
 
+    def _put(self, changes: Changes) -> None:
+        db = self._db
+        db.executemany(_SQL["put_user"], map(rows.user_row, changes.users))
+        db.executemany(_SQL["put_company"], map(rows.company_row, changes.companies))
+        db.executemany(_SQL["add_unreadable"], changes.unreadable)
+        self._add_events(changes.events)
+
     def _add_events(self, events: Sequence[Event]) -> None:
-        last = self._db.execute(_SQL["last_sequence"]).fetchone()[0] or 0
+        last = self._db.execute(_SQL["last_sequence"]).fetchone()[0]
         self._db.executemany(
             _SQL["add_event"],
             (rows.event_row(sequence, event) for sequence, event in enumerate(events, last + 1)),
@@ -94,7 +121,9 @@ class EmbeddedApplyStore:
             indexed = segment["last"]
             self._db.execute(_SQL["set_indexed"], {"last": indexed})
 
-    def _find(self, query: str, keys: Collection[ProfileKey]) -> Iterator[tuple[Any, ...]]:
+    def _find(
+        self, query: str, keys: Collection[tuple[int, str]] | Collection[tuple[int, bytes]]
+    ) -> Iterator[tuple[Any, ...]]:
         for environment_id, group in groupby(sorted(keys), itemgetter(0)):
             ids = [id for _, id in group]
             for i in range(0, len(ids), KEYS_PER_QUERY):
@@ -106,5 +135,12 @@ class EmbeddedApplyStore:
 
 _FIND: Final = {
     name: _SQL[name].replace("%s", ", ".join("?" * KEYS_PER_QUERY))
-    for name in ("users", "companies", "memberships")
+    for name in (
+        "users",
+        "companies",
+        "memberships",
+        "seen",
+        "buried_users",
+        "buried_companies",
+    )
 }

@@ -9,7 +9,8 @@ UPDATE applied SET position = :upto WHERE position = :start;
 UPDATE applied SET durable = position;
 
 -- name: last_sequence
-SELECT max(sequence) FROM events;
+-- Not one inside a segment, though the last events of it may have been deleted.
+SELECT max(coalesce((SELECT max(sequence) FROM events), 0), (SELECT sequence FROM indexed));
 
 -- name: users
 SELECT environment_id, user_id, company_id, company_stamp, properties, stamps, first_seen_at,
@@ -23,6 +24,21 @@ FROM companies WHERE environment_id = ? AND company_id IN (%s);
 -- name: memberships
 SELECT environment_id, user_id, company_id, first_seen_at
 FROM users WHERE environment_id = ? AND user_id IN (%s);
+
+-- name: seen
+SELECT environment_id, key, stored, job, seen
+FROM imported WHERE environment_id = ? AND key IN (%s);
+
+-- name: buried_users
+SELECT environment_id, hash, at
+FROM tombstones WHERE environment_id = ? AND kind = 'u' AND hash IN (%s);
+
+-- name: buried_companies
+SELECT environment_id, hash, at
+FROM tombstones WHERE environment_id = ? AND kind = 'c' AND hash IN (%s);
+
+-- name: newest_burial
+SELECT max(at) FROM tombstones WHERE environment_id = ?;
 
 -- name: put_user
 INSERT INTO users (environment_id, user_id, company_id, company_stamp, properties, stamps,
@@ -43,8 +59,8 @@ ON CONFLICT (environment_id, company_id) DO UPDATE SET
 
 -- name: add_event
 INSERT INTO events (sequence, id, environment_id, event_type, event_name, user_id, company_id,
-                    source, inserted_at, metadata, company)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                    source, inserted_at, metadata, company, web)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_unreadable
 INSERT OR REPLACE INTO unreadable (position, record, reason) VALUES (?, ?, ?);

@@ -39,7 +39,7 @@ FROM companies ORDER BY environment_id, company_id;
 
 -- name: scan_events
 SELECT sequence, id, environment_id, event_type, event_name, user_id, company_id, source,
-       inserted_at, metadata, company
+       inserted_at, metadata, company, web
 FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?;
 
 -- name: indexed
@@ -98,5 +98,5 @@ ORDER BY i.inserted_at DESC, i.sequence DESC LIMIT :limit;
 
 -- name: event
 SELECT id, environment_id, event_type, event_name, user_id, company_id, source, inserted_at,
-       metadata, company
+       metadata, company, web
 FROM events WHERE sequence = ?;

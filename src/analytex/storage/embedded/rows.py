@@ -71,7 +71,7 @@ def company_row(company: Company) -> tuple[Any, ...]:
 
 def event(row: tuple[Any, ...]) -> Event:
     """Return the event that a row of `events` holds, without its sequence."""
-    id, environment_id, kind, name, user_id, company_id, source, at, metadata, company = row
+    id, environment_id, kind, name, user_id, company_id, source, at, metadata, company, web = row
     return Event(
         id=id,
         environment_id=environment_id,
@@ -83,6 +83,7 @@ def event(row: tuple[Any, ...]) -> Event:
         inserted_at=at,
         metadata=metadata,
         company=company,
+        web=web,
     )
 
 
@@ -100,6 +101,7 @@ def event_row(sequence: int, event: Event) -> tuple[Any, ...]:
         event.inserted_at,
         event.metadata,
         event.company,
+        event.web,
     )
 
 

@@ -1,4 +1,4 @@
--- store.db, version 1. Times are microseconds since 1970-01-01 UTC.
+-- store.db, version 2. Times are microseconds since 1970-01-01 UTC.
 
 CREATE TABLE environments (
     id INTEGER PRIMARY KEY,
@@ -64,7 +64,8 @@ CREATE TABLE events (
     source TEXT NOT NULL,
     inserted_at INTEGER NOT NULL,
     metadata TEXT NOT NULL,             -- JSON object as it was sent
-    company TEXT                        -- JSON object of company properties, if identify named one
+    company TEXT,                       -- JSON object of company properties, if identify named one
+    web TEXT                            -- JSON object of hostname, browser, ..., if it came with any
 ) STRICT;
 
 -- A segment is a run of events that is complete, and indexed below. A row says what a segment
@@ -75,8 +76,8 @@ CREATE TABLE segments (
     first_sequence INTEGER NOT NULL,    -- names the segment
     event_type TEXT NOT NULL,
     last_sequence INTEGER NOT NULL,
-    oldest INTEGER NOT NULL,            -- inserted_at of the oldest such event in it
-    newest INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,            -- inserted_at of the oldest such event in it, or before
+    newest INTEGER NOT NULL,            -- of the newest, or behind: after a deletion
     count INTEGER NOT NULL,
     PRIMARY KEY (environment_id, first_sequence, event_type)
 ) STRICT, WITHOUT ROWID;
@@ -103,3 +104,67 @@ CREATE TABLE unreadable (
     record BLOB NOT NULL,
     reason TEXT NOT NULL
 ) STRICT;
+
+-- Background jobs. A job's rows lie in a file of its own (storage/files.py); how far it has come is
+-- written here in the transaction that stores the rows.
+CREATE TABLE jobs (
+    number INTEGER PRIMARY KEY,         -- in the order in which they were submitted
+    id TEXT NOT NULL UNIQUE,            -- UUID
+    environment_id INTEGER NOT NULL,
+    family TEXT NOT NULL,               -- bulk, import, delete
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    file TEXT NOT NULL,                 -- JSON object: name, format, packed, size, rows
+    dry_run INTEGER NOT NULL,
+    retry_of TEXT,
+    key_id TEXT NOT NULL,
+    submitted_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,            -- not before this
+    started_at INTEGER,
+    finished_at INTEGER,                -- NULL: it is not at its end
+    counts TEXT NOT NULL,               -- JSON [completed, failed, duplicates, erased]
+    mark TEXT NOT NULL,                 -- JSON [row, line, offset] of its file up to which it has come
+    failed_bytes INTEGER NOT NULL,      -- length of its file of failed rows
+    starts INTEGER NOT NULL,            -- how often it was begun since it last got on
+    cancelled INTEGER NOT NULL,
+    reason TEXT,
+    removed TEXT NOT NULL               -- JSON object, of a deletion: where it removed how many
+) STRICT;
+CREATE INDEX jobs_open ON jobs (number) WHERE finished_at IS NULL;
+
+-- Why rows of a job failed; not more than MAX_ERRORS of one job.
+CREATE TABLE job_errors (
+    job INTEGER NOT NULL,               -- its number
+    row INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    value TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (job, row)
+) STRICT, WITHOUT ROWID;
+
+-- Which rows were imported, by their content, so that the same file again changes nothing.
+CREATE TABLE imported (
+    environment_id INTEGER NOT NULL,
+    key BLOB NOT NULL,                  -- 16 bytes, the event's id: its time first, then a hash
+    stored INTEGER NOT NULL,            -- how many such rows are stored
+    job INTEGER NOT NULL,               -- number of the last job that had such a row
+    seen INTEGER NOT NULL,              -- how many that job had so far
+    PRIMARY KEY (environment_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- Users and companies that were deleted: what is older than `at` does not bring them back.
+CREATE TABLE tombstones (
+    environment_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,                 -- u: user, c: company
+    hash BLOB NOT NULL,                 -- BLAKE2b of the id, keyed with the secret below
+    at INTEGER NOT NULL,
+    PRIMARY KEY (environment_id, kind, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tombstones_by_time ON tombstones (environment_id, at);
+
+-- One row: the key of those hashes.
+CREATE TABLE secret (key BLOB NOT NULL) STRICT;
+INSERT INTO secret VALUES (randomblob(32));

@@ -1,0 +1,1 @@
+"""Background jobs: files of rows and deletions, worked through after the reply."""

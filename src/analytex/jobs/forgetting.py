@@ -1,0 +1,110 @@
+"""What other jobs still hold of people and companies that were deleted: failed rows and errors."""
+
+import os
+import time
+from collections.abc import Generator, Iterable, Set
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from analytex.domain.jobs import Family, FileFormat, Job
+from analytex.jobs.lines import Lines
+from analytex.jobs.rows import Tools
+from analytex.storage.files import sync_directory
+from analytex.wire.erasing import holds, mention
+from analytex.wire.rows import RowProblem
+
+STEP_S: Final = 0.02
+ROWS: Final = 100  # looked at before it looks at the clock
+
+Steps = Generator[None, None, None]  #: gives way
+
+
+class Forgetting:
+    """Goes through the jobs of an environment, a part of one at each step."""
+
+    def __init__(self, environment_id: int, ids: Set[str], tools: Tools, *, at: int) -> None:
+        """`at` is the deletion's time: files that came later are worked through as they come."""
+        self._environment_id = environment_id
+        self._names = mention(ids)
+        self._tools = tools
+        self._at = at
+        self._work = self._jobs()
+        self.rows = 0  #: how many failed rows were removed
+
+    def must_wait(self) -> bool:
+        """Tell whether a file that came before the deletion is still being worked through."""
+        return any(
+            job.environment_id == self._environment_id
+            and job.kind.family is not Family.DELETE
+            and job.submitted_at <= self._at
+            for job in self._tools.store.open_jobs()
+        )
+
+    def step(self) -> bool:
+        """Look at some rows, at most about 30 ms; False once none are left."""
+        end = time.monotonic() + STEP_S
+        return any(time.monotonic() >= end for _ in self._work)
+
+    def close(self) -> None:
+        """Stop; begun again, it looks at every job again."""
+        self._work.close()
+
+    def _jobs(self) -> Steps:
+        store, last = self._tools.store, 0
+        while (job := store.next_with_errors(self._environment_id, after=last)) is not None:
+            last = job.number
+            old = self._tools.files.failed(job.id)
+            new = old.with_name("failed.new")
+            removed = (yield from self._copy_others(job, old, new)) if old.exists() else 0
+            if removed or self._holds_any(store.error_values(job.number)):
+                size = new.stat().st_size if new.exists() else 0
+                store.forget_errors(job.number, failed_bytes=size)
+                _take_its_place(new, old)
+                self.rows += removed
+            else:
+                new.unlink(missing_ok=True)
+            yield
+
+    def _copy_others(self, job: Job, old: Path, new: Path) -> Generator[None, None, int]:
+        """Copy the failed rows that may stay; return how many may not."""
+        rows = _rows(old, job.file.format, self._tools.row_bytes)
+        kept = removed = 0
+        with closing(rows), new.open("wb") as rest:
+            if job.file.format is FileFormat.CSV:
+                rest.write(next(rows, b""))  # the header names nobody
+            for row in rows:
+                if holds(row, self._names):
+                    removed += 1
+                else:
+                    kept += 1
+                    rest.write(row)
+                if (kept + removed) % ROWS == 0:
+                    yield
+            if kept == 0:
+                rest.truncate(0)
+            rest.flush()
+            os.fsync(rest.fileno())
+        return removed
+
+    def _holds_any(self, values: Iterable[str]) -> bool:
+        return any(holds(value.encode(), self._names) for value in values)
+
+
+def _take_its_place(new: Path, old: Path) -> None:
+    if new.exists():
+        new.replace(old)
+        sync_directory(old.parent)
+
+
+def _rows(path: Path, format: FileFormat, row_bytes: int) -> Generator[bytes, None, None]:
+    """Yield the rows of a file with their line ends; a CSV row may have several lines."""
+    lines = Lines(path, packed=False, row_bytes=row_bytes)
+    try:
+        while row := lines.next():
+            if format is FileFormat.CSV:
+                with suppress(RowProblem):  # its quote stays open: the line is a row
+                    row, _ = lines.cells(row)
+            yield row
+    finally:
+        lines.close()

@@ -1,0 +1,1 @@
+"""Leaving nothing of deleted rows in the unused places of an SQLite file."""
