@@ -153,6 +153,10 @@ class Server:
         """Return the process that applies."""
         return self._children_named("analytex.service.applier")[0]
 
+    def loaders(self) -> list[int]:
+        """Return the processes that read files of jobs at this moment, if there are any."""
+        return [pid for pid in self.pids() if "analytex.jobs.loading" in _command(pid)]
+
     def output(self) -> str:
         """Return what stands on standard output."""
         return self._outputs[0].read_text() if self._outputs[0].exists() else ""
@@ -253,6 +257,68 @@ class Client(NamedTuple):
         """Identify a company and return the record id."""
         body = {"company_id": company_id, "metadata": metadata}
         return self._accepted("/v1/companies/identify", body)
+
+    def upload(
+        self,
+        path: str,
+        rows: bytes,
+        *,
+        name: str = "rows.ndjson",
+        part: str = "file",
+        fields: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a form with a file of rows, and maybe fields before it."""
+        return self.http.post(
+            self.server.url + path,
+            data=dict(fields or {}),
+            files={part: (name, rows)},
+            headers={"authorization": f"Token {self.key}"},
+        )
+
+    def import_rows(self, rows: bytes, **upload: Any) -> dict[str, Any]:
+        """Import a file, wait for the end of the job, and return it."""
+        reply = self.upload("/v1/imports", rows, **upload)
+        assert reply.status_code == 200, reply.text
+        return self.ended(reply.json())
+
+    def bulk(self, key: str, rows: Sequence[object]) -> dict[str, Any]:
+        """Identify many `users` or `companies`, wait for the end of the job, and return it."""
+        reply = self.post(f"/v1/{key}/bulk_identify", {key: rows})
+        assert reply.status_code == 202, reply.text
+        return self.ended(reply.json())
+
+    def delete(self, key: str, ids: Sequence[object]) -> dict[str, Any]:
+        """Delete `users` or `companies`, wait for the end of the job, and return it."""
+        reply = self.request("DELETE", f"/v1/{key}", content=json.dumps({key: ids}).encode())
+        assert reply.status_code == 202, reply.text
+        return self.ended(reply.json())
+
+    def job(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a job as it is now."""
+        return self._read(job["links"])
+
+    def ended(self, job: Mapping[str, Any], *, within_s: float = 30) -> dict[str, Any]:
+        """Wait for the end of a job, and return it."""
+        found: dict[str, Any] = {}
+
+        def look() -> bool:
+            found.update(self.job(job))
+            return found["end_time"] is not None
+
+        wait_for(look, within_s)
+        return found
+
+    def all_events(self, **query: object) -> list[dict[str, Any]]:
+        """Return the events of all pages, newest first."""
+        found: list[dict[str, Any]] = []
+        while True:
+            reply = self.get("/v1/events", **{"limit": 1000, **query})
+            assert reply.status_code == 200, reply.text
+            page = reply.json()
+            found += page["data"]
+            query["after_cursor"] = page["metadata"]["cursor"]["after"]
+            if query["after_cursor"] is None:
+                return found
 
     def events(self, **query: object) -> list[dict[str, Any]]:
         """Return a page of events, newest first; `from_` stands for `from`."""

@@ -7,6 +7,7 @@ from analytex.apply.erase import without_company, without_user
 from analytex.domain.events import Event
 from analytex.domain.profiles import ProfileKind
 from analytex.storage.interface import ApplyStore
+from analytex.wire.records import ID_CHARS
 
 Buried = Mapping[str, int]  #: id → up to when everything of it was deleted
 
@@ -65,7 +66,8 @@ def _rest(event: Event, users: Buried, companies: Buried) -> Event | None:
     at = event.inserted_at
     rest: Event | None = event
     if event.user_id is not None and users.get(event.user_id, -1) >= at:
-        rest = without_user(event)
+        # What a row of a file says of a company is its name: without it, nothing is left to store.
+        rest = without_user(event) if len(event.id) <= ID_CHARS else None
     company_id = None if rest is None else rest.company_id
     if rest is None or company_id is None or companies.get(company_id, -1) < at:
         return rest

@@ -11,9 +11,10 @@ from analytex.domain.jobs import Family, FileFormat, Job
 from analytex.jobs.lines import Lines
 from analytex.jobs.rows import Tools
 from analytex.storage.files import sync_directory
-from analytex.wire.erasing import holds, mention
+from analytex.wire.erasing import Mention, holds
 from analytex.wire.rows import RowProblem
 
+NAMELESS: Final = "erased"  #: of an uploaded file whose name held an id
 STEP_S: Final = 0.02
 ROWS: Final = 100  # looked at before it looks at the clock
 
@@ -26,7 +27,7 @@ class Forgetting:
     def __init__(self, environment_id: int, ids: Set[str], tools: Tools, *, at: int) -> None:
         """`at` is the deletion's time: files that came later are worked through as they come."""
         self._environment_id = environment_id
-        self._names = mention(ids)
+        self._names = Mention(ids)
         self._tools = tools
         self._at = at
         self._work = self._jobs()
@@ -37,7 +38,8 @@ class Forgetting:
         return any(
             job.environment_id == self._environment_id
             and job.kind.family is not Family.DELETE
-            and job.submitted_at <= self._at
+            # A retry came later, but has rows that came before.
+            and (job.submitted_at <= self._at or job.retry_of is not None)
             for job in self._tools.store.open_jobs()
         )
 
@@ -52,8 +54,10 @@ class Forgetting:
 
     def _jobs(self) -> Steps:
         store, last = self._tools.store, 0
-        while (job := store.next_with_errors(self._environment_id, after=last)) is not None:
+        while (job := store.next_ended(self._environment_id, after=last)) is not None:
             last = job.number
+            if self._mentions(job.file.name.encode()):
+                store.rename_file(job, name=NAMELESS)
             old = self._tools.files.failed(job.id)
             new = old.with_name("failed.new")
             removed = (yield from self._copy_others(job, old, new)) if old.exists() else 0
@@ -74,7 +78,7 @@ class Forgetting:
             if job.file.format is FileFormat.CSV:
                 rest.write(next(rows, b""))  # the header names nobody
             for row in rows:
-                if holds(row, self._names):
+                if self._mentions(row):
                     removed += 1
                 else:
                     kept += 1
@@ -88,7 +92,13 @@ class Forgetting:
         return removed
 
     def _holds_any(self, values: Iterable[str]) -> bool:
-        return any(holds(value.encode(), self._names) for value in values)
+        return any(self._mentions(value.encode()) for value in values)
+
+    def _mentions(self, text: bytes) -> bool:
+        if holds(text, self._names):
+            return True
+        # A quote inside a quoted cell of CSV stands there twice.
+        return b'""' in text and holds(text.replace(b'""', b'"'), self._names)
 
 
 def _take_its_place(new: Path, old: Path) -> None:

@@ -77,13 +77,17 @@ class Jobs:
         """Take a deletion of users or companies; as many as there are may be under way."""
         id, path = await self.new_file()
         rows = b"".join(msgspec.json.encode(each) + b"\n" for each in ids)
-        await self._run(lambda _: _write(path, rows))
         file = RowsFile(
             name="request", format=FileFormat.NDJSON, packed=False, size=len(rows), rows=len(ids)
         )
         job = _job(scope, id, kind, file, dry_run=False)
         job.due_at = next_due(job.submitted_at, self._delete_at)
-        return await self._create(job, 2**31)
+        try:
+            await self._run(lambda _: _write(path, rows))
+            return await self._create(job, 2**31)
+        except BaseException:
+            await self.discard(id)
+            raise
 
     async def get(self, scope: Scope, name: str) -> Job:
         """Return a job by its public id or the UUID alone. Raises NotFound."""

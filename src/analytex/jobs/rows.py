@@ -19,7 +19,7 @@ from analytex.storage.files import JobFiles
 from analytex.storage.interface import ApplyStore, Changes
 from analytex.storage.jobs import Advance, Seen
 
-MAX_STARTS: Final = 5  # without getting on in between; then the job fails
+MAX_STARTS: Final = 20  # without getting on in between; then the job fails
 PACED_ROWS: Final = 30  # a second: the published 1,800 rows a minute (contract 5.1)
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from analytex.jobs.rows import RowsTask, Tools
 
 LOOK_EVERY_S: Final = 0.02  # for new jobs, cancelled ones and those that fall due, while busy
 HOUSEKEEPING_S: Final = 60.0
+ABANDONED_S: Final = 3600.0  # nothing was written to an upload for so long
 
 Line = tuple[int, Family]  #: jobs of one environment and family follow each other
 
@@ -97,6 +98,8 @@ class Runner:
             if task is not None:
                 if task.job.number == job.number:
                     task.job.cancelled = job.cancelled
+                elif job.cancelled:
+                    self._task(job).step()  # which ends it
             elif job.due_at > self._tools.now() and not job.cancelled:
                 self._waiting.append(job)
             else:
@@ -114,3 +117,5 @@ class Runner:
         for job in self._tools.store.jobs_ended_before(self._tools.now() - self._keep_us):
             self._tools.files.remove(job.id)
             self._tools.store.remove_job(job.number)
+        # Of workers that died in an upload; the start sweeps too.
+        self._tools.files.sweep(self._tools.store.job_ids(), untouched_s=ABANDONED_S)

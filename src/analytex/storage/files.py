@@ -8,6 +8,7 @@ A folder without a job in the store is what a crash left of an upload that was n
 
 import os
 import shutil
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -62,14 +63,30 @@ class JobFiles:
         """Remove the folder of a job, if it is there."""
         shutil.rmtree(self._folder / id, ignore_errors=True)
 
-    def sweep(self, known: Collection[str]) -> list[str]:
-        """Remove the folders of all other jobs, and return their ids."""
+    def sweep(self, known: Collection[str], *, untouched_s: float = 0.0) -> list[str]:
+        """Remove the folders of all other jobs, and return their ids.
+
+        But not those in which something was written in the last `untouched_s` seconds.
+        """
         if not self._folder.is_dir():
             return []
-        unknown = [each.name for each in self._folder.iterdir() if each.name not in known]
+        newest = time.time() - untouched_s
+        unknown = [
+            each.name
+            for each in self._folder.iterdir()
+            if each.name not in known and _touched_at(each) <= newest
+        ]
         for id in unknown:
             self.remove(id)
         return unknown
+
+
+def _touched_at(folder: Path) -> float:
+    """Return when a folder, or a file in it, was changed last, in seconds since 1970."""
+    try:
+        return max(each.stat().st_mtime for each in (folder, *folder.iterdir()))
+    except OSError:  # somebody removes it
+        return float("inf")
 
 
 def sync_directory(directory: Path) -> None:

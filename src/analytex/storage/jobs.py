@@ -66,14 +66,20 @@ class RunStore(Protocol):
     def open_jobs(self) -> list[Job]:
         """Return the jobs that have not ended, oldest first."""
 
+    def job_ids(self) -> list[str]:
+        """Return the ids of all jobs, of every environment."""
+
     def begin_job(self, number: int, *, at: int) -> int:
         """Note that a job is begun, or begun again; return how often since it last got on."""
 
     def end_job(self, number: int, status: JobStatus, *, at: int, reason: str | None) -> None:
         """End a job."""
 
-    def next_with_errors(self, environment_id: int, *, after: int) -> Job | None:
-        """Return the first job behind a number that has ended, and of which rows failed."""
+    def next_ended(self, environment_id: int, *, after: int) -> Job | None:
+        """Return the first job behind a number that has ended."""
+
+    def rename_file(self, job: Job, *, name: str) -> None:
+        """Give the file of a job another name."""
 
     def error_values(self, number: int) -> Iterator[str]:
         """Yield the values in the errors of a job."""

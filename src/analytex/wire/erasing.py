@@ -23,6 +23,7 @@ from analytex.wire.records import (
 )
 
 _VERSION: Final = bytes((VERSION,))
+FEW: Final = 200  # ids; a pattern of many takes a second to compile
 
 
 class _Metadata(msgspec.Struct, gc=False):
@@ -44,7 +45,7 @@ class Erasing:
         self._kind = kind
         self._ids = ids
         self._at = at
-        self._names: re.Pattern[str] | None = None
+        self._names: "Mention | None" = None
 
     def __call__(self, record: bytes) -> bytes | None:
         """Return what a record of the log shall be, in as many bytes; None: what it is."""
@@ -59,7 +60,7 @@ class Erasing:
     def mentions(self, record: bytes) -> bool:
         """Tell whether a record that cannot be decoded holds one of the ids."""
         if self._names is None:
-            self._names = mention(self._ids)
+            self._names = Mention(self._ids)
         return self._may_be(record) and holds(record, self._names)
 
     def _may_be(self, record: bytes) -> bool:
@@ -129,18 +130,39 @@ def company_id(company: bytes) -> str | None:
     return _id_in(company, _plain_id)
 
 
-def mention(ids: Set[str]) -> re.Pattern[str]:
-    """Return what finds these ids in a text: `u-1`, but not the beginning of `u-12`."""
-    any_of = "|".join(map(re.escape, sorted(ids)))
-    return re.compile(rf"(?<!\w)(?:{any_of})(?!\w)")
+class Mention:
+    """Finds ids in a text: `u-1`, but not the beginning of `u-12`."""
+
+    def __init__(self, ids: Set[str]) -> None:
+        self._ids = ids
+        self._lengths = sorted(set(map(len, ids)))
+        self._pattern = _any_of(ids) if 0 < len(ids) <= FEW else None
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether the text holds one of the ids, with no letter or digit beside it."""
+        if self._pattern is not None:
+            return self._pattern.search(text) is not None
+        ends = {found.start() for found in _NO_WORD_AFTER.finditer(text)}
+        return any(
+            start + length in ends and text[start : start + length] in self._ids
+            for start in (found.start() for found in _NO_WORD_BEFORE.finditer(text))
+            for length in self._lengths
+        )
 
 
-def holds(text: bytes, wanted: re.Pattern[str]) -> bool:
-    """Tell whether a text holds one of the ids (see `mention`), also behind escapes of JSON."""
+def holds(text: bytes, wanted: Mention) -> bool:
+    """Tell whether a text holds one of the ids, also behind escapes of JSON."""
     plain = text.decode("utf-8", "replace")
-    if wanted.search(plain) is not None:
-        return True
-    return "\\" in plain and wanted.search(_unescaped(plain)) is not None
+    return wanted.is_in(plain) or ("\\" in plain and wanted.is_in(_unescaped(plain)))
+
+
+def _any_of(ids: Set[str]) -> re.Pattern[str]:
+    words = "|".join(map(re.escape, sorted(ids)))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+
+
+_NO_WORD_BEFORE: Final = re.compile(r"(?<!\w)")
+_NO_WORD_AFTER: Final = re.compile(r"(?!\w)")
 
 
 def _unescaped(text: str) -> str:

@@ -144,12 +144,18 @@ def test_an_empty_store_is_right(tmp_path: Path) -> None:
         ),
         pytest.param(
             "INSERT INTO users SELECT 1, 'zoe', NULL, NULL, '{}', '{}', 9, NULL",
-            (1, ProfileKind.USER, "zoe", None, b'{"first_seen_at":"1970-01-01T00:00:00.000009Z"}', None),
+            (
+                *(1, ProfileKind.USER, "zoe", None),
+                *(b'{"first_seen_at":"1970-01-01T00:00:00.000009Z"}', None),
+            ),
             id="no event names the user",
         ),
         pytest.param(
             "DELETE FROM users WHERE user_id = 'bob'",
-            (1, ProfileKind.USER, "bob", None, None, b'{"first_seen_at":"1970-01-01T00:00:00.000005Z"}'),
+            (
+                *(1, ProfileKind.USER, "bob", None),
+                *(None, b'{"first_seen_at":"1970-01-01T00:00:00.000005Z"}'),
+            ),
             id="a user is missing",
         ),
     ],

@@ -261,12 +261,16 @@ def test_a_job_that_is_due_later_can_be_cancelled_at_once(shop: Shop) -> None:
 
 
 def test_a_job_that_was_cancelled_in_the_line_stores_nothing(shop: Shop) -> None:
-    """It ends when its turn comes."""
-    first, second = shop.submit(USERS), shop.submit(USERS)
+    """And it does not wait for its turn to end."""
+    first, second = shop.submit(USERS, rows=50), shop.submit(USERS)
+    shop.step()
     shop.place.jobs.cancel_job(second.number)
+    shop.runner.woken()
+    shop.step()
 
+    assert shop.place.stored(first).finished_at is None
+    assert shop.place.stored(second).status is JobStatus.FAILED
     shop.run()
-
     assert shop.statuses(first, second) == [JobStatus.COMPLETED, JobStatus.FAILED]
     assert shop.place.stored(second).counts == Counts()
 

@@ -108,20 +108,27 @@ def test_a_record_of_another_layout_is_erased_if_it_holds_the_id() -> None:
     assert USERS(b"") is None
 
 
+@pytest.mark.parametrize("others", [0, 1000])
 @pytest.mark.parametrize("id", ["a/b", "ä", "日本 🐢", 'say "hi"', "tab\there", "a.b*c", "\\"])
-def test_an_id_is_found_in_any_spelling(id: str) -> None:
-    """As it is, and escaped as JSON allows."""
-    names = erasing.mention({id})
+def test_an_id_is_found_in_any_spelling(id: str, others: int) -> None:
+    """As it is, and escaped as JSON allows; alone, and as one of many."""
+    names = erasing.Mention({id, *(f"other-{number}" for number in range(others))})
     for text in (id, json.dumps(id), json.dumps(id, ensure_ascii=False)):
         assert erasing.holds(f"[{text}]".encode(), names)
     assert not erasing.holds(b'["somebody else"]', names)
 
 
-def test_an_id_is_no_part_of_a_word() -> None:
+@pytest.mark.parametrize("others", [0, 1000])
+def test_an_id_is_no_part_of_a_word(others: int) -> None:
     """Else deleting "1" would remove every row that has a 1 anywhere."""
-    names = erasing.mention({"u-1"})
+    names = erasing.Mention({"u-1", *(f"other-{number}" for number in range(others))})
     assert not any(erasing.holds(text, names) for text in (b"u-12", b"xu-1", "äu-1".encode()))
     assert erasing.holds(b"\xff,u-1,", names)
+
+
+def test_no_ids_are_found_nowhere() -> None:
+    """A deletion of nobody removes nothing."""
+    assert not erasing.holds(b'{"user_id":""}', erasing.Mention(set()))
 
 
 @pytest.mark.parametrize("size", range(8))

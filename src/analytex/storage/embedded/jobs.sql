@@ -56,11 +56,13 @@ ON CONFLICT (environment_id, key) DO UPDATE SET
 -- name: end
 UPDATE jobs SET status = :status, finished_at = :at, reason = :reason WHERE number = :number;
 
--- name: next_with_errors
+-- name: next_ended
 SELECT %s FROM jobs
 WHERE environment_id = ? AND number > ? AND finished_at IS NOT NULL
-  AND (failed_bytes > 0 OR EXISTS (SELECT 1 FROM job_errors WHERE job = number))
 ORDER BY number LIMIT 1;
+
+-- name: set_file
+UPDATE jobs SET file = :file WHERE number = :number;
 
 -- name: error_values
 SELECT value FROM job_errors WHERE job = ?;

@@ -25,6 +25,10 @@ class EmbeddedRunStore:
         """Return the jobs that have not ended, oldest first."""
         return [job_rows.job(row) for row in self._db.execute(SQL["open"])]
 
+    def job_ids(self) -> list[str]:
+        """Return the ids of all jobs, of every environment."""
+        return [row[0] for row in self._db.execute(SQL["ids"])]
+
     def begin_job(self, number: int, *, at: int) -> int:
         """Note that a job is begun, or begun again; return how often since it last got on."""
         return int(self._db.execute(SQL["begin"], {"number": number, "at": at}).fetchall()[0][0])
@@ -74,10 +78,15 @@ class EmbeddedRunStore:
             self._db.execute(SQL["remove_errors"], (number,))
             self._db.execute(SQL["remove"], (number,))
 
-    def next_with_errors(self, environment_id: int, *, after: int) -> Job | None:
-        """Return the first job behind a number that has ended, and of which rows failed."""
-        row = self._db.execute(SQL["next_with_errors"], (environment_id, after)).fetchone()
+    def next_ended(self, environment_id: int, *, after: int) -> Job | None:
+        """Return the first job behind a number that has ended."""
+        row = self._db.execute(SQL["next_ended"], (environment_id, after)).fetchone()
         return None if row is None else job_rows.job(row)
+
+    def rename_file(self, job: Job, *, name: str) -> None:
+        """Give the file of a job another name."""
+        file = text(msgspec.structs.replace(job.file, name=name))
+        self._db.execute(SQL["set_file"], {"number": job.number, "file": file})
 
     def error_values(self, number: int) -> Iterator[str]:
         """Yield the values in the errors of a job."""
