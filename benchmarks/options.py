@@ -18,6 +18,7 @@ INSTALL = {
     "nginx": "nginx, the reference for HTTP (Debian: apt install nginx-light)",
     "fastapi": "fastapi, for the afternoon service (pip install -e '.[bench]')",
     "sqlalchemy": "sqlalchemy, for the afternoon service (pip install -e '.[bench]')",
+    "sqlite_utils": "sqlite-utils, the reference for imports (pip install -e '.[bench]')",
     "analytex": "analytex itself in the same environment (pip install -e .)",
 }
 PROGRAMS = ("wrk", "nginx")
@@ -29,7 +30,7 @@ class Options:
     rounds: int  #: each contender is measured this often, in turns
     seconds: float  #: of load in one turn
     connections: tuple[int, ...]
-    events: int  #: stored or applied; 0 where a benchmark has no such number
+    events: int  #: stored, applied or imported; 0 where a benchmark has no such number
     workers: int  #: of `analytex serve`
     folder: Path  #: where the data directories are made
     json: Path | None  #: write every figure there too

@@ -94,11 +94,14 @@ def _send_probes(
 def _watch(
     path: Path, seen: dict[str, float], failures: list[Exception], stop: threading.Event
 ) -> None:
-    """Note when each new row is first seen."""
+    """Note when each new row of a real-time call is first seen; rows of imports are passed over."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
             last = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
-            query = "SELECT sequence, id FROM events WHERE sequence > ? ORDER BY sequence"
+            query = (
+                "SELECT sequence, id FROM events WHERE sequence > ? AND source = 'backend-http' "
+                "ORDER BY sequence"
+            )
             end = False
             while not end:
                 end = stop.is_set()  # one more look after that

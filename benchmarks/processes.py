@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")  # per second
+WATCH_EVERY = 0.05  # seconds between two looks at the memory
+NEW_CHILDREN_EVERY = 10  # looks: finding a tree reads all of /proc, which takes longer than a look
 
 
 def descendants(root: int) -> list[int]:
@@ -50,8 +55,47 @@ def memory_bytes(root: int) -> tuple[int, int]:
 
     Resident counts a page shared by two processes twice; proportional divides it among them.
     """
+    return _memory_of(descendants(root))
+
+
+class Peak:
+    """The highest memory of a process tree so far."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._family: list[int] = []
+        self._looks = 0
+        self.bytes = 0  #: proportional set size of all processes together
+
+    def look(self) -> None:
+        """Compare with what the processes use now."""
+        if self._looks % NEW_CHILDREN_EVERY == 0:
+            self._family = descendants(self._root)
+        self._looks += 1
+        self.bytes = max(self.bytes, _memory_of(self._family)[1])
+
+
+@contextmanager
+def watch_memory(root: int) -> Iterator[Peak]:
+    """Look at the memory of the process tree every `WATCH_EVERY` seconds, from a thread."""
+    peak, end = Peak(root), threading.Event()
+
+    def watch() -> None:
+        while not end.wait(WATCH_EVERY):
+            peak.look()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        end.set()
+        thread.join()
+
+
+def _memory_of(pids: list[int]) -> tuple[int, int]:
     resident = proportional = 0
-    for pid in descendants(root):
+    for pid in pids:
         try:
             lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
         except OSError:
