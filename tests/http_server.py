@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, Self, cast
 
 import uvicorn
@@ -15,18 +16,21 @@ from starlette.types import Receive, Scope, Send
 
 from analytex.auth.environments import create_environment
 from analytex.auth.keys import Keyring, create_key
-from analytex.domain.calls import Call
 from analytex.domain.environments import Permission
+from analytex.domain.quarantine import Refused
 from analytex.errors import RateLimited, Unavailable
 from analytex.eventlog.interface import Done
 from analytex.http.asgi import app
 from analytex.http.deps import Deps
-from analytex.http.fast import FastProtocol
+from analytex.http.fast import FAST_PATHS, FastProtocol
 from analytex.ingest.accept import Ingest, RecordIds
+from analytex.ingest.admission import Limited
+from analytex.observability.meters import WorkerMeter
 from analytex.query.reads import Reads
 from analytex.settings import Settings
 from analytex.storage.open import open_key_store, open_read_store
 from tests.connection import Connection
+from tests.history.inside import engine
 
 BODY_LIMIT: Final = 2048
 KEYS: Final = {  # name: secret, permissions, revoked
@@ -69,6 +73,11 @@ class RememberedLog:
         for flushed in held:
             flushed()
 
+    @property
+    def waiting(self) -> int:
+        """Nothing waits but what is held."""
+        return len(self.held or ())
+
     def trim(self, before: int, older_than: int) -> None:
         """Keep everything."""
 
@@ -82,7 +91,9 @@ class HttpServer:
     def __init__(self, directory: Path) -> None:
         self.ordinary = 0  #: how many requests took the ordinary way
         self.limited = False
+        self.refused: list[Refused] = []  #: that would be kept
         self.log: RememberedLog
+        self.meter = WorkerMeter("worker-0", FAST_PATHS)
         self.port = 0
         self._directory = directory
         self._ready = threading.Event()
@@ -127,13 +138,21 @@ class HttpServer:
             _make_keys(store)
             self.log = RememberedLog(self._loop)
             ids = RecordIds()
-            reads = Reads(partial(open_read_store, self._directory), lambda: 0, wait_s=0)
-            deps = Deps(
+            reads = Reads(
+                partial(open_read_store, self._directory),
+                lambda: 0,
+                engine(self._directory),
+                wait_s=0,
+            )
+            nothing = Deps(*[cast(Any, None)] * len(Deps._fields))  # few calls are asked here
+            deps = nothing._replace(
                 settings=Settings(data=str(self._directory), body_limit=BODY_LIMIT),
                 keyring=Keyring(store),
                 ingest=Ingest(self.log, ids, self._limit),
                 ids=ids,
                 reads=reads,
+                watch=cast(Any, SimpleNamespace(meter=self.meter)),
+                quarantine=cast(Any, SimpleNamespace(record=self.refused.append)),
             )
             # From a number, as in a worker: Python then knows that it is TCP and sends at once.
             number = socket.create_server(("127.0.0.1", 0)).detach()
@@ -169,7 +188,7 @@ class HttpServer:
         else:
             self._loop.call_later(0.005, self._tell_ready)
 
-    def _limit(self, environment_id: int, call: Call) -> None:
+    def _limit(self, environment_id: int, call: Limited) -> None:
         if self.limited:
             raise RateLimited(details="Too many.", retry_after_s=7)
 

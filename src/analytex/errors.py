@@ -116,7 +116,19 @@ class JobState(AnalytexError):
     code = "job_state"
 
 
+class AlreadyReplayed(AnalytexError):
+    """The refused request was replayed before, and accepted."""
+
+    code = "already_replayed"
+
+
 class Conflict(AnalytexError):
     """Another process changed the same thing first."""
 
     code = "conflict"
+
+
+class BackupError(AnalytexError):
+    """The backup cannot be made, or cannot be used."""
+
+    code = "backup"

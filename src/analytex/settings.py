@@ -18,7 +18,7 @@ from analytex.errors import SettingsError
 
 ENVIRONMENT_PREFIX: Final = "ANALYTEX_"
 DEFAULT_FILE: Final = Path("analytex.toml")
-SECRET: Final = frozenset({"api_key"})
+SECRET: Final = frozenset({"api_key", "smtp_password"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +93,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"unit": "jobs"},
         ),
     ] = 1
+    job_share: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1,
+            description="Part of the time that jobs may take while calls come in; 1 does not slow "
+            "them down. Without calls they take all of it.",
+            extra={"unit": "of the time"},
+        ),
+    ] = 0.2
     job_keep: Annotated[
         float,
         Meta(
@@ -141,6 +151,66 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"unit": "seconds"},
         ),
     ] = 2.0
+    hot_events: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="More complete events than so many are moved into history, in one go.",
+            extra={"unit": "events"},
+        ),
+    ] = 250_000
+    seal_after: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Fewer events, but at least 10,000, are moved into history after so long.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 3600.0
+    retention_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="How long events are kept, in whole days (UTC); 0 keeps them for ever. "
+            "Profiles stay.",
+            extra={"unit": "days"},
+        ),
+    ] = 0
+    retention_days_of: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^ ]+=[0-9]+( +[^ ]+=[0-9]+)*)?$",
+            description="The same for environments of their own, by app token, separated by "
+            "spaces: `NX-1a2b3c4d=30 NX-5e6f7a8b=0`.",
+        ),
+    ] = ""
+    query_memory: Annotated[
+        int,
+        Meta(
+            ge=64 * 1024 * 1024,
+            description="Memory that questions over history may take, in each worker; what needs "
+            "more uses temporary files.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 512 * 1024 * 1024
+    query_threads: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=256,
+            description="Threads that questions over history may use, in each worker.",
+            extra={"unit": "threads"},
+        ),
+    ] = 2
+    query_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="How long a question over history may take; then the answer is 503.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 30.0
     request_timeout: Annotated[
         float,
         Meta(
@@ -157,10 +227,96 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             extra={"unit": "seconds"},
         ),
     ] = 75.0
+    stream_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Live streams of events that may be open at a worker; above it the answer "
+            "is 503.",
+            extra={"unit": "streams"},
+        ),
+    ] = 100
+    quarantine_keep: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How long refused requests are kept, to be looked at and replayed; 0 "
+            "keeps none.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 7 * 86_400.0
+    quarantine_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="How much room refused requests may take; beyond it the oldest go.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 64 * 1024 * 1024
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern="^(https?://[^ ]+)?$",
+            description="The server's own address as others reach it, for download links; without "
+            "it they begin with the address that the request went to, and mails have none.",
+        ),
+    ] = ""
+    smtp_host: Annotated[
+        str | None,
+        Meta(
+            description="Mail server (SMTP) that tells people when an export is ready; without "
+            "one, nobody is told."
+        ),
+    ] = None
+    smtp_port: Annotated[int, Meta(ge=1, le=65535, description="Its TCP port.")] = 587
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="How the connection with it is encrypted."),
+    ] = "starttls"
+    smtp_from: Annotated[
+        str | None,
+        Meta(description="Address that mails come from; without one, none are sent."),
+    ] = None
+    smtp_user: Annotated[
+        str | None, Meta(description="Name to log in with; without one nobody logs in.")
+    ] = None
+    smtp_password: Annotated[str | None, Meta(description="Password to log in with.")] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Least serious kind of line that the server writes to standard error."),
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Meta(
+            description="How these lines are written: for people, or each as a JSON object with "
+            "the same fields."
+        ),
+    ] = "text"
+    metrics_open: Annotated[
+        bool,
+        Meta(
+            description="Answer `/metrics` to everybody. Otherwise it answers without a key on "
+            "the machine itself, and elsewhere only with an admin key."
+        ),
+    ] = False
+    ready_lag: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="How long an accepted call may wait to be applied; past it `/readyz` "
+            "answers 503.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 60.0
+    ready_disk: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Free disk below which `/readyz` answers 503.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 256 * 1024 * 1024
 
     @property
     def directory(self) -> Path:

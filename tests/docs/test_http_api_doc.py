@@ -11,7 +11,15 @@ from analytex import errors
 from analytex.http.asgi import routes
 from analytex.http.deps import Deps
 from analytex.http.errors import INTERNAL, STATUS
-from analytex.wire import bodies, job_replies, replies
+from analytex.wire import (
+    bodies,
+    export_replies,
+    insight_replies,
+    job_replies,
+    lookup_replies,
+    quarantine_replies,
+    replies,
+)
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
 
@@ -50,6 +58,7 @@ def test_an_error_without_a_status_never_answers_a_request() -> None:
         errors.Retryable,
         errors.SettingsError,
         errors.DataDirectoryError,
+        errors.BackupError,
         errors.Conflict,
     }
 
@@ -69,6 +78,26 @@ def test_an_error_without_a_status_never_answers_a_request() -> None:
         job_replies.JobReply,
         job_replies.RowErrorReply,
         job_replies.DeletionReply,
+        quarantine_replies.RefusedReply,
+        quarantine_replies.QuarantineMetadata,
+        quarantine_replies.GapReply,
+        export_replies.CreatedReply,
+        export_replies.ExportReply,
+        export_replies.FileReply,
+        export_replies.ExportItem,
+        lookup_replies.PropertyReply,
+        lookup_replies.EventNameReply,
+        lookup_replies.EventPropertyReply,
+        lookup_replies.EventRef,
+        insight_replies.TrendsReply,
+        insight_replies.SeriesReply,
+        insight_replies.FunnelReply,
+        insight_replies.StepReply,
+        insight_replies.RetentionReply,
+        insight_replies.CohortReply,
+        insight_replies.PeriodReply,
+        insight_replies.TopReply,
+        insight_replies.TopItemReply,
     ],
 )
 def test_every_field_is_named(shape: type[msgspec.Struct]) -> None:

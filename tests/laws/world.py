@@ -81,5 +81,9 @@ class Given:
         """Return the position behind the last batch."""
         return self._end
 
+    def written_at(self, position: int) -> int | None:
+        """Return None: nobody asks."""
+        return None
+
     def close(self) -> None:
         """Nothing is open."""

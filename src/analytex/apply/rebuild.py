@@ -1,15 +1,15 @@
 """Folding the stored events again, and what the profiles say otherwise than they."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from analytex.apply.fold import fold
 from analytex.apply.memberships import Memberships
 from analytex.apply.profiles import names_company
 from analytex.domain.events import Event
-from analytex.domain.profiles import Profile, ProfileKind, User
+from analytex.domain.profiles import Company, Profile, ProfileKind, User
 from analytex.domain.values import Json
-from analytex.storage.interface import ApplyStore, ReadStore
+from analytex.storage.interface import ApplyStore
 from analytex.wire.replies import encode, time_text
 
 BATCH: Final = 4096  # events in memory at a time, with the profiles that they change
@@ -28,10 +28,29 @@ class Difference(NamedTuple):
     rebuilt: Json | None  #: None: the events do not give it
 
 
+class Stored(Protocol):
+    """As much of a store as is compared (see `ReadStore`)."""
+
+    def applied(self) -> int:
+        """Return the log position up to which everything can be read."""
+
+    def scan_events(self, *, batch: int) -> Iterator[list[Event]]:
+        """Yield all events once, in any order, at most `batch` at a time.
+
+        The order decides only which company an event has that names none, and that is not used.
+        """
+
+    def scan_users(self) -> Iterator[User]:
+        """Yield every user, ordered by environment and id."""
+
+    def scan_companies(self) -> Iterator[Company]:
+        """Yield every company, ordered by environment and id."""
+
+
 class Rebuild:
     """One comparison of a store's profiles with what its events give."""
 
-    def __init__(self, stored: ReadStore, scratch: ApplyStore, rebuilt: ReadStore) -> None:
+    def __init__(self, stored: Stored, scratch: ApplyStore, rebuilt: Stored) -> None:
         """`scratch` is an empty store to fold into, and `rebuilt` the readers' side of it.
 
         Both methods belong into one snapshot of `stored`, so that events and profiles are those of

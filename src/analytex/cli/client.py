@@ -1,7 +1,7 @@
 """Talking to a running server over HTTP. What it refuses becomes the same error here."""
 
 import http
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -9,10 +9,12 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from analytex.cli.sse import Message, messages
 from analytex.cli.tables import harmless
 from analytex.cli.uploads import Upload
 from analytex.errors import (
     AnalytexError,
+    BadRequest,
     BodyTooLarge,
     JobRunning,
     NotFound,
@@ -23,18 +25,32 @@ from analytex.errors import (
     Unavailable,
 )
 from analytex.http.errors import STATUS
+from analytex.wire.export_replies import CreatedReply, ExportReply
 from analytex.wire.job_replies import DeletionReply, JobReply, RowErrorReply
-from analytex.wire.replies import ErrorReply, ListReply
+from analytex.wire.quarantine_replies import QuarantineReply, RefusedReply
+from analytex.wire.replies import (
+    CompanyReply,
+    ErrorReply,
+    EventReply,
+    ListReply,
+    UserReply,
+)
 
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 60.0
 UPLOAD_ANSWER_S: Final = 600.0  # the server puts the whole file on disk before it answers
 ERRORS_AT_A_TIME: Final = 1000
 JOBS_AT_MOST: Final = 1000
+ITEMS_AT_A_TIME: Final = 1000
+SILENCE_S: Final = 45.0  # a stream says something every quarter of a minute
 _MAX_TEXT: Final = 2000  # characters of a message
 
 IMPORTS: Final = "/v1/imports"
 _JOBS: Final = "/v1/background_jobs"
+_QUARANTINE: Final = "/v1/quarantine"
+_EXPORTS: Final = "/api/v1/analytics/exports"
+_STREAM: Final = "/v1/events/stream"
+_SHOWN_KIND: Final = 60  # characters of a content type
 _BY_CODE: Final = {kind.code: kind for kind in STATUS}
 _NOT_OURS: Final = "Is it the address of an analytex server, and is there no proxy in between?"
 
@@ -117,6 +133,88 @@ class Client:
         with self._answer("GET", _job_path(id, "/errors"), params={"format": form}) as reply:
             yield from reply.iter_bytes()
 
+    # Reads
+
+    def users(self, *, limit: int) -> Iterator[UserReply]:
+        """Yield users in the order of their ids, as many as `limit`."""
+        return self._items("/v1/users", UserReply, {}, limit)
+
+    def user(self, id: str) -> UserReply:
+        """Return one user."""
+        return self._decode(self._request("GET", _item_path("/v1/users", id)), UserReply)
+
+    def companies(self, *, limit: int) -> Iterator[CompanyReply]:
+        """Yield companies in the order of their ids, as many as `limit`."""
+        return self._items("/v1/companies", CompanyReply, {}, limit)
+
+    def company(self, id: str) -> CompanyReply:
+        """Return one company."""
+        return self._decode(self._request("GET", _item_path("/v1/companies", id)), CompanyReply)
+
+    def events(self, wanted: Mapping[str, str], *, limit: int) -> Iterator[EventReply]:
+        """Yield events, newest first, as many as `limit`; `wanted` as in `GET /v1/events`."""
+        return self._items("/v1/events", EventReply, wanted, limit)
+
+    def stream(self, wanted: Mapping[str, str], *, after: str) -> Iterator[Message]:
+        """Yield what comes from now on, or behind the id `after`, until the stream ends.
+
+        Raises Retryable if it breaks.
+        """
+        headers = {"last-event-id": after} if after else {}
+        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        with self._answer("GET", _STREAM, params=wanted, headers=headers, timeout=timeout) as reply:
+            kind = reply.headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                raise self._not_analytex(f"It answers {harmless(kind, at_most=_SHOWN_KIND)!r}.")
+            yield from messages(reply.iter_lines())
+
+    def _items(
+        self, path: str, kind: type[Value], wanted: Mapping[str, str], limit: int
+    ) -> Iterator[Value]:
+        params = dict(wanted)
+        while limit > 0:
+            params["limit"] = str(min(limit, ITEMS_AT_A_TIME))
+            reply = self._request("GET", path, params=params)
+            page = self._decode(reply, ListReply[kind])  # type: ignore[valid-type]
+            yield from page.data[:limit]
+            limit -= len(page.data)
+            after = page.metadata.cursor.after
+            if after is None:
+                return
+            params["after_cursor"] = after
+
+    # Exports
+
+    def create_export(self, asked: Mapping[str, Any]) -> CreatedReply:
+        """Begin an export."""
+        reply = self._request(
+            "POST",
+            _EXPORTS,
+            content=msgspec.json.encode(asked),
+            headers={"content-type": "application/json"},
+        )
+        return self._decode(reply, CreatedReply)
+
+    def export(self, id: str) -> ExportReply:
+        """Return one export."""
+        return self._decode(
+            self._request("GET", f"{_EXPORTS}/jobs/{quote(id, safe=':')}"), ExportReply
+        )
+
+    def file_size(self, address: str) -> int:
+        """Return how many bytes the file of a download link has."""
+        return int(self._request("HEAD", address).headers.get("content-length", "0"))
+
+    def download(self, address: str, *, start: int) -> Iterator[bytes]:
+        """Yield the file of a download link from that byte on, piece by piece."""
+        headers = {"range": f"bytes={start}-"} if start else {}
+        with self._answer("GET", address, headers=headers) as reply:
+            if start and reply.status_code != 206:
+                raise AnalytexError(
+                    "The server sends the file from its beginning only.", details=_NOT_OURS
+                )
+            yield from reply.iter_raw()
+
     # Deletions
 
     def delete(self, what: str, ids: Sequence[str]) -> DeletionReply:
@@ -128,6 +226,37 @@ class Client:
             headers={"content-type": "application/json"},
         )
         return self._decode(reply, DeletionReply)
+
+    # The quarantine
+
+    def refused(self, wanted: Mapping[str, str]) -> QuarantineReply:
+        """Return a page of refused requests, newest first."""
+        return self._decode(self._request("GET", _QUARANTINE, params=wanted), QuarantineReply)
+
+    def refused_request(self, id: str) -> RefusedReply:
+        """Return one refused request."""
+        return self._decode(self._request("GET", _refused_path(id)), RefusedReply)
+
+    def export_refused(self, wanted: Mapping[str, str]) -> Iterator[bytes]:
+        """Yield refused requests as NDJSON, piece by piece."""
+        with self._answer("GET", _QUARANTINE, params={**wanted, "format": "ndjson"}) as reply:
+            yield from reply.iter_bytes()
+
+    def replay(self, id: str, body: bytes | None, content_type: str = "") -> str:
+        """Send a refused request again, with a mended body if one is given.
+
+        Returns the id of the request that was accepted.
+        """
+        headers = {"content-type": content_type} if content_type else {}
+        path = _refused_path(id, "/replay")
+        return _request_id(self._request("POST", path, content=body, headers=headers))
+
+    # Questions
+
+    def insight(self, question: str, asked: Sequence[tuple[str, str]], kind: type[Value]) -> Value:
+        """Return the answer to `trends`, `funnel`, `retention` or `top`, with these parameters."""
+        path = f"/v1/insights/{question}"
+        return self._decode(self._request("GET", path, params=list(asked)), kind)
 
     # Requests
 
@@ -166,11 +295,14 @@ class Client:
         try:
             return msgspec.json.decode(reply.content, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise AnalytexError(
-                f"What {self.url} answers is not what analytex answers.",
-                details=f"{_NOT_OURS} A server of another version needs the command of its own "
-                f"version. ({harmless(str(error), at_most=200)})",
-            ) from None
+            raise self._not_analytex(harmless(str(error), at_most=200)) from None
+
+    def _not_analytex(self, why: str) -> AnalytexError:
+        return AnalytexError(
+            f"What {self.url} answers is not what analytex answers.",
+            details=f"{_NOT_OURS} A server of another version needs the command of its own "
+            f"version. ({why})",
+        )
 
 
 def refusal(url: str, path: str, reply: httpx.Response) -> AnalytexError:
@@ -231,6 +363,18 @@ _PHRASES: Final = frozenset(int(each) for each in http.HTTPStatus)
 
 def _job_path(id: str, action: str = "") -> str:
     return f"{_JOBS}/{quote(id, safe=':')}{action}"
+
+
+def _item_path(path: str, id: str) -> str:
+    """Return the address of what senders named; every id is a name, `..` too."""
+    encoded = "".join(f"%{byte:02X}" for byte in id.encode("utf-8", "replace"))
+    if not encoded:
+        raise BadRequest("The id is empty.", details="No user and no company has such an id.")
+    return f"{path}/{encoded}"
+
+
+def _refused_path(id: str, action: str = "") -> str:
+    return f"{_QUARANTINE}/{quote(id, safe='')}{action}"
 
 
 def _request_id(reply: httpx.Response) -> str:

@@ -34,13 +34,32 @@ SUBCOMMANDS: Final = {
     "bulk": Subcommand(
         "analytex.cli.bulk:bulk", "Identify many users or companies at once, in a running server."
     ),
+    "export": Subcommand("analytex.cli.export:export", "Save events of a running server as files."),
     "jobs": Subcommand(
         "analytex.cli.jobs:jobs", "List, watch, cancel and retry the jobs of a running server."
     ),
-    "users": Subcommand("analytex.cli.users:users", "Delete users of a running server."),
-    "companies": Subcommand(
-        "analytex.cli.companies:companies", "Delete companies of a running server."
+    "tail": Subcommand("analytex.cli.tail:tail", "Show events of a running server as they come."),
+    "events": Subcommand("analytex.cli.events:events", "List events of a running server."),
+    "insights": Subcommand(
+        "analytex.cli.insights:insights", "Ask questions of the events of a running server."
     ),
+    "users": Subcommand(
+        "analytex.cli.users:users", "List, show and delete users of a running server."
+    ),
+    "companies": Subcommand(
+        "analytex.cli.companies:companies",
+        "List, show and delete companies of a running server.",
+    ),
+    "quarantine": Subcommand(
+        "analytex.cli.quarantine:quarantine",
+        "Look at the refused requests of a running server, and send them again.",
+    ),
+    "sql": Subcommand("analytex.cli.sql:sql", "Ask the data a question in SQL."),
+    "seal": Subcommand("analytex.cli.seal:seal", "Move events into history now."),
+    "backup": Subcommand(
+        "analytex.cli.backup:backup", "Copy the data directory, while the server runs or not."
+    ),
+    "restore": Subcommand("analytex.cli.restore:restore", "Make a backup a data directory again."),
     "verify": Subcommand(
         "analytex.cli.verify:verify", "Fold the events again and compare with the profiles."
     ),
@@ -111,7 +130,7 @@ def main() -> None:
     acknowledges, and answers what is known about users and companies. `analytex serve` starts it;
     everything it stores is in one data directory.
 
-    import, bulk, jobs, users and companies speak with a running server, also on another machine,
-    and need an API key. The other commands work on the data directory, whether or not the server
-    runs.
+    import, bulk, export, jobs, tail, events, insights, users, companies and quarantine speak with a
+    running server, also on another machine, and need an API key. The other commands work on the
+    data directory, whether or not the server runs; only restore needs one that no server uses.
     """

@@ -21,7 +21,7 @@ def serve(loaded: Loaded) -> None:
     Every other setting can be given in the environment or in the TOML file: see `analytex config
     show`.
     """
-    logs.configure(loaded.settings.log_level, "supervisor")
+    logs.configure(loaded.settings.log_level, "supervisor", loaded.settings.log_format)
     Supervisor(loaded.settings).run(_announce)
 
 

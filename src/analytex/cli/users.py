@@ -1,16 +1,70 @@
-"""`analytex users`: deleting them, in a running server."""
+"""`analytex users`: looking at them and deleting them, in a running server."""
 
 import click
 
 from analytex.cli import deletions
 from analytex.cli.client import Client
 from analytex.cli.connection import with_server
+from analytex.cli.event_lines import moment
 from analytex.cli.options import json_option
+from analytex.cli.profiles import (
+    ID_CHARS,
+    id_argument,
+    limit_option,
+    more,
+    print_profile,
+    properties_text,
+)
+from analytex.cli.tables import harmless, json_text, print_table
 
 
 @click.group()
 def users() -> None:
-    """Delete users of a running server."""
+    """List, show and delete users of a running server."""
+
+
+@users.command("list")
+@limit_option
+@json_option
+@with_server
+def list_(limit: int, as_json: bool, server: Client) -> None:
+    """List users of the key's environment, in the order of their ids.
+
+    With `--json` each line is an object, as the API shows it.
+    """
+    found = server.users(limit=limit)
+    if as_json:
+        for each in found:
+            click.echo(json_text(each))
+        return
+    rows = [
+        (
+            harmless(each.user_id, at_most=ID_CHARS),
+            harmless(each.company_id or "", at_most=ID_CHARS),
+            moment(each.first_seen_at),
+            moment(each.last_seen_at),
+            properties_text(each.metadata),
+        )
+        for each in found
+    ]
+    print_table(("user", "company", "first seen", "last seen", "properties"), rows)
+    more(len(rows), limit)
+
+
+@users.command()
+@id_argument
+@json_option
+@with_server
+def show(id: str, as_json: bool, server: Client) -> None:
+    """Show all that is known of the user ID.
+
+    `analytex events list --user ID` lists the events.
+    """
+    user = server.user(id)
+    if as_json:
+        click.echo(json_text(user, indent=2))
+        return
+    print_profile(user)
 
 
 @users.command(epilog=deletions.EXIT_CODES)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from analytex.apply.rebuild import Difference, Rebuild
 from analytex.cli.options import json_option, with_settings
 from analytex.cli.progress import progress
+from analytex.cli.tables import counted, harmless, json_text
 from analytex.domain.values import Json
-from analytex.settings import Loaded
+from analytex.history.reading import Engine
+from analytex.query.events import AllEvents
+from analytex.query.moments import held
+from analytex.settings import Loaded, Settings
 from analytex.storage.open import open_apply_store, open_key_store, open_read_store
 
 DIFFERENT: Final = 3  # exit code
@@ -52,30 +55,40 @@ def verify(ctx: click.Context, most: int, as_json: bool, loaded: Loaded) -> None
     directory = loaded.settings.directory
     with closing(open_key_store(directory, create=False)) as store:
         tokens = {each.id: each.app_token for each in store.environments()}
-    with _rebuild(directory) as rebuild:
+    with _rebuild(loaded.settings) as rebuild:
         found = rebuild.differences()
         count = _print_json(found, tokens) if as_json else _print_text(found, tokens, most)
     if as_json:
         _print_line("summary", _counted(rebuild) | {"differences": count})
     else:
-        counted = ", ".join(f"{number:,} {what}" for what, number in _counted(rebuild).items())
-        differences = "1 difference" if count == 1 else f"{count or 'No'} differences"
-        click.echo(f"{differences} ({counted}).")
+        looked_at = ", ".join(f"{number:,} {what}" for what, number in _counted(rebuild).items())
+        differences = counted(count, "difference") if count else "No differences"
+        click.echo(f"{differences} ({looked_at}).")
     if count:
         ctx.exit(DIFFERENT)
 
 
 @contextmanager
-def _rebuild(directory: Path) -> Iterator[Rebuild]:
+def _rebuild(settings: Settings) -> Iterator[Rebuild]:
     """Fold the events of one moment, and hold that moment for the comparison."""
+    directory = settings.directory
     with (
         tempfile.TemporaryDirectory(prefix="analytex-verify-") as scratch,
         closing(open_apply_store(Path(scratch))) as folded,
         closing(open_read_store(Path(scratch))) as rebuilt,
         closing(open_read_store(directory)) as stored,
-        stored.snapshot(),
+        closing(
+            Engine(
+                directory,
+                spill=Path(scratch) / "spill",
+                memory_mib=settings.query_memory // 2**20,
+                threads=settings.query_threads,
+                timeout_s=settings.query_timeout,
+            )
+        ) as engine,
+        held(stored, directory),
     ):
-        rebuild = Rebuild(stored, folded, rebuilt)
+        rebuild = Rebuild(AllEvents(stored, engine), folded, rebuilt)
         with progress("Folding the events") as advance:
             rebuild.fold(advance)
         yield rebuild
@@ -107,7 +120,7 @@ def _print_json(found: Iterator[Difference], tokens: Mapping[int, str]) -> int:
 
 
 def _print_line(kind: str, fields: dict[str, Any]) -> None:
-    click.echo(msgspec.json.encode({"type": kind} | fields))
+    click.echo(json_text({"type": kind} | fields))
 
 
 def _print_text(found: Iterator[Difference], tokens: Mapping[int, str], most: int) -> int:
@@ -131,14 +144,9 @@ def _sentence(each: Difference, tokens: Mapping[int, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Senders choose ids and names, so they may hold anything that does harm on a terminal."""
-    return text if text.isprintable() and " " not in text else ascii(text)
+    """Return an id or name, in quotes where it is not one plain word."""
+    return text if text.isprintable() and " " not in text else f"'{harmless(text)}'"
 
 
 def _value(value: Json | None) -> str:
-    if value is None:
-        return "nothing"
-    text = bytes(value).decode()
-    if not text.isprintable():
-        text = ascii(text)[1:-1]
-    return text if len(text) <= VALUE_CHARS else f"{text[:VALUE_CHARS]}..."
+    return "nothing" if value is None else harmless(bytes(value).decode(), at_most=VALUE_CHARS)

@@ -14,6 +14,7 @@ class Family(StrEnum):
     BULK = "bulk"
     IMPORT = "import"
     DELETE = "delete"
+    EXPORT = "export"
 
 
 class JobKind(StrEnum):
@@ -24,6 +25,7 @@ class JobKind(StrEnum):
     IMPORT = "import"
     DELETE_USERS = "delete_users"
     DELETE_COMPANIES = "delete_companies"
+    EXPORT = "export"
 
     @property
     def family(self) -> Family:

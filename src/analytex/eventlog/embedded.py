@@ -21,6 +21,7 @@ import msgspec
 from analytex import sqlite
 from analytex.errors import AnalytexError, Unavailable
 from analytex.eventlog.interface import Batch, Done
+from analytex.observability.meters import FlushMeter
 
 QUEUE_BYTES: Final = 64 * 1024 * 1024  # of records that wait, however few they are
 ENOUGH: Final = 256  # records; a flush costs each of them little then
@@ -49,16 +50,19 @@ class EmbeddedLogWriter:
         *,
         queue_limit: int,
         flushed: Callable[[], None],
+        meter: FlushMeter | None = None,
     ) -> None:
         """Open or create the file.
 
-        `queue_limit` is in records; `flushed` is called on the loop after every flush.
+        `queue_limit` is in records; `flushed` is called on the loop after every flush, and `meter`
+        counts them.
         Raises sqlite3.Error if the file cannot be opened.
         """
         self._path = path
         self._loop = loop
         self._queue_limit = queue_limit
         self._after_flush = flushed
+        self._meter = meter or FlushMeter()
         self._db: sqlite3.Connection | None = sqlite.connect(path, __package__)
         self._file = path.stat().st_ino
         self._records: list[bytes] = []
@@ -83,6 +87,11 @@ class EmbeddedLogWriter:
             self._flushing = True
             self._idle.clear()
             self._loop.call_soon(self._gather, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait for a flush that has not begun."""
+        return len(self._records)
 
     def trim(self, before: int, older_than: int) -> None:
         """Remove applied records (see `LogWriter.trim`)."""
@@ -117,6 +126,7 @@ class EmbeddedLogWriter:
     def _write(self, records: list[bytes]) -> AnalytexError | None:
         """Store the records as one row; return what went wrong."""
         started = time.perf_counter()
+        failed = True
         try:
             if self._path.stat().st_ino != self._file:  # a new file would use positions again
                 raise OSError(f"{self._path} is not the file that was opened; start again")
@@ -124,6 +134,7 @@ class EmbeddedLogWriter:
                 self._db = sqlite.connect(self._path, __package__)
             row = (len(records), time.time_ns() // 1000, _encode(records))
             self._db.execute(_SQL["append"], row)
+            failed = False
         except Exception as cause:  # whatever it was: those who wait are told
             log.error('action="flush_failed" records=%d cause="%s"', len(records), cause)
             self._let_go()  # and open it anew for the next flush: the cause may be gone
@@ -131,7 +142,9 @@ class EmbeddedLogWriter:
                 details="The event log cannot be written; the server's log says why."
             )
         finally:
-            self._slow = time.perf_counter() - started > SLOW_FLUSH_S
+            took = time.perf_counter() - started
+            self._slow = took > SLOW_FLUSH_S
+            self._meter.count(len(records), took, failed=failed)
         return None
 
     def _flushed(self, dones: list[Done], error: AnalytexError | None) -> None:
@@ -194,6 +207,12 @@ class EmbeddedLogReader:
         """Return the position behind the last record on disk."""
         with reading():
             return int(self._db.execute(_SQL["end"]).fetchone()[0])
+
+    def written_at(self, position: int) -> int | None:
+        """Return when the record at a position was written (see `LogReader.written_at`)."""
+        with reading():
+            row = self._db.execute(_SQL["written_at"], (position,)).fetchone()
+        return None if row is None else int(row[0])
 
     def close(self) -> None:
         """Close the file."""

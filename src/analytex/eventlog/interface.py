@@ -32,6 +32,10 @@ class LogWriter(Protocol):
         Raises Unavailable at once if the queue in front of the log is full.
         """
 
+    @property
+    def waiting(self) -> int:
+        """How many records wait for a flush that has not begun."""
+
     def trim(self, before: int, older_than: int) -> None:
         """Remove records before the position that were written before a time, soon.
 
@@ -98,6 +102,12 @@ class LogReader(Protocol):
 
     def end(self) -> int:
         """Return the position behind the last record on disk."""
+
+    def written_at(self, position: int) -> int | None:
+        """Return when the record at a position was written, in microseconds since 1970-01-01 UTC.
+
+        None if the log holds nothing up to there.
+        """
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -8,6 +8,7 @@ from typing import Final
 from analytex.eventlog.embedded import EmbeddedLogReader, EmbeddedLogWriter, continue_at
 from analytex.eventlog.eraser import EmbeddedLogEraser
 from analytex.eventlog.interface import LogEraser, LogReader, LogWriter
+from analytex.observability.meters import FlushMeter
 
 FILE: Final = "log.db"  #: name in the data directory
 
@@ -18,9 +19,15 @@ def open_log_writer(
     *,
     queue_limit: int,
     flushed: Callable[[], None],
+    meter: FlushMeter | None = None,
 ) -> LogWriter:
-    """Open the log of a data directory for appending; `flushed` is called after every flush."""
-    return EmbeddedLogWriter(directory / FILE, loop, queue_limit=queue_limit, flushed=flushed)
+    """Open the log of a data directory for appending; `flushed` is called after every flush.
+
+    `meter` counts flushes.
+    """
+    return EmbeddedLogWriter(
+        directory / FILE, loop, queue_limit=queue_limit, flushed=flushed, meter=meter
+    )
 
 
 def open_log_reader(directory: Path) -> LogReader:

@@ -33,6 +33,9 @@ SELECT records FROM batches WHERE first = ?;
 -- As long as what it replaces, so it lies in the same place.
 UPDATE batches SET records = :records WHERE first = :first;
 
+-- name: written_at
+SELECT at FROM batches WHERE first <= ? ORDER BY first DESC LIMIT 1;
+
 -- name: end
 SELECT coalesce((SELECT first + count FROM batches ORDER BY first DESC LIMIT 1),
                 (SELECT position FROM origin));

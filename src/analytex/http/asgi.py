@@ -1,6 +1,7 @@
 """The ordinary way: every route in one table, and what every reply has in common."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -16,10 +17,22 @@ from analytex import __version__
 from analytex.domain.calls import Call
 from analytex.domain.jobs import Family, JobKind
 from analytex.errors import AnalytexError, BadRequest, MethodNotAllowed, NotFound
-from analytex.http import calls, jobs, reads
+from analytex.http import (
+    calls,
+    exports,
+    insights,
+    jobs,
+    lookups,
+    operations,
+    quarantine,
+    reads,
+    refusing,
+    stream,
+)
 from analytex.http.deps import Deps
 from analytex.http.errors import error_reply
 from analytex.http.headers import COMMON, LAG, REQUEST_ID
+from analytex.observability.meters import OTHER
 from analytex.wire import replies
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -46,6 +59,9 @@ def routes(deps: Deps) -> list[Route]:
         Route("/v1/track", calls.accept(deps, Call.TRACK), methods=["POST"]),
         Route("/v1/validate", calls.validate(deps)),
         *_job_routes(deps),
+        *_lookup_routes(deps),
+        *_insight_routes(deps),
+        *_export_routes(deps),
         Route(
             "/v1/users",
             _by_method(reads.list_users(deps), delete=jobs.delete(deps, JobKind.DELETE_USERS)),
@@ -61,8 +77,43 @@ def routes(deps: Deps) -> list[Route]:
         ),
         Route("/v1/companies/{company_id:any}", reads.get_company(deps)),
         Route("/v1/events", reads.list_events(deps)),
-        Route("/healthz", _health),
+        Route("/v1/events/stream", stream.stream_events(deps)),
+        *_quarantine_routes(deps),
+        *_operation_routes(deps),
         Route("/", _about),
+    ]
+
+
+def _operation_routes(deps: Deps) -> list[Route]:
+    return [
+        Route("/healthz", operations.health),
+        Route("/readyz", operations.ready(deps)),
+        Route("/metrics", operations.metrics(deps)),
+        Route("/openapi.json", operations.openapi),
+        Route("/docs", operations.docs),
+    ]
+
+
+def _quarantine_routes(deps: Deps) -> list[Route]:
+    item = "/v1/quarantine/{id}"
+    taken_in: dict[tuple[str, str], Handler] = {
+        ("POST", "/v1/identify"): calls.accept(deps, Call.IDENTIFY),
+        ("POST", "/v1/companies/identify"): calls.accept(deps, Call.IDENTIFY_COMPANY),
+        ("POST", "/v1/track"): calls.accept(deps, Call.TRACK),
+        ("POST", "/v1/users/bulk_identify"): jobs.bulk_identify(deps, JobKind.BULK_USERS),
+        ("POST", "/v1/companies/bulk_identify"): jobs.bulk_identify(deps, JobKind.BULK_COMPANIES),
+        ("POST", "/v1/imports"): jobs.create_import(deps),
+        ("DELETE", "/v1/users"): jobs.delete(deps, JobKind.DELETE_USERS),
+        ("DELETE", "/v1/companies"): jobs.delete(deps, JobKind.DELETE_COMPANIES),
+    }
+    return [
+        Route("/v1/quarantine", quarantine.list_refused(deps)),
+        Route(
+            item,
+            _by_method(quarantine.get_refused(deps), delete=quarantine.remove(deps)),
+            methods=["GET", "DELETE"],
+        ),
+        Route(f"{item}/replay", quarantine.replay(deps, taken_in), methods=["POST"]),
     ]
 
 
@@ -93,6 +144,37 @@ def _job_routes(deps: Deps) -> list[Route]:
     ]
 
 
+def _lookup_routes(deps: Deps) -> list[Route]:
+    place = "/api/v1/analytics/exports/lookups"
+    return [
+        Route(f"{place}/user_properties", lookups.user_properties(deps)),
+        Route(f"{place}/company_properties", lookups.company_properties(deps)),
+        Route(f"{place}/events_properties", lookups.events_properties(deps)),
+        Route(f"{place}/features_events", lookups.features_events(deps)),
+        Route(f"{place}/segments", lookups.segments(deps)),
+        *(Route(f"{place}/{surface}", lookups.empty(deps)) for surface in lookups.EMPTY),
+    ]
+
+
+def _export_routes(deps: Deps) -> list[Route]:
+    place = "/api/v1/analytics/exports"
+    return [
+        Route(place, exports.create_export(deps), methods=["POST"]),
+        Route(f"{place}/jobs", exports.list_exports(deps)),
+        Route(f"{place}/jobs/{{job_id}}", exports.get_export(deps)),
+        Route(f"{place}/files/{{job_id}}/{{filename}}", exports.get_file(deps)),
+    ]
+
+
+def _insight_routes(deps: Deps) -> list[Route]:
+    return [
+        Route("/v1/insights/trends", insights.trends(deps)),
+        Route("/v1/insights/funnel", insights.funnel(deps)),
+        Route("/v1/insights/retention", insights.retention(deps)),
+        Route("/v1/insights/top", insights.top(deps)),
+    ]
+
+
 def _by_method(get: Handler, **others: Handler) -> Handler:
     """Return a handler of an address that several methods have, so that 405 names them all."""
 
@@ -107,7 +189,7 @@ def app(deps: Deps) -> ASGIApp:
     inner = Starlette(
         routes=routes(deps),
         exception_handlers={
-            AnalytexError: _refused,
+            AnalytexError: _refused(deps),
             HTTPException: _no_route,
             Exception: _failed,
         },
@@ -122,6 +204,7 @@ class Envelope:
     def __init__(self, inner: ASGIApp, deps: Deps) -> None:
         self._inner = inner
         self._ids = deps.ids
+        self._meter = deps.watch.meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -135,6 +218,7 @@ class Envelope:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._meter.count(*_known(scope), message["status"])
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in COMMON.items():
                     headers.setdefault(name, value)
@@ -143,7 +227,21 @@ class Envelope:
                     headers[LAG] = str(state["lag"])
             await send(message)
 
-        await self._inner(scope, receive, send_with_headers)
+        await self._inner(scope, refusing.look_at(scope, receive), send_with_headers)
+
+
+def _known(scope: Scope) -> tuple[str, str]:
+    """Return a request's method and address as the routes have them: few, whatever is sent."""
+    route = scope.get("route")
+    if not isinstance(route, Route):
+        return OTHER, OTHER
+    method = scope["method"] if scope["method"] in (route.methods or ()) else OTHER
+    return method, path_template(route)
+
+
+def path_template(route: Route) -> str:
+    """Return the address of a route with its parameters: `/v1/users/{user_id}`."""
+    return re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
 
 
 def _reply(error: AnalytexError) -> Response:
@@ -151,9 +249,13 @@ def _reply(error: AnalytexError) -> Response:
     return Response(body, status, headers)
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, AnalytexError)
-    return _reply(error)
+def _refused(deps: Deps) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AnalytexError)
+        refusing.record(deps.quarantine, request, error)
+        return _reply(error)
+
+    return answer
 
 
 def _no_route(request: Request, error: Exception) -> Response:
@@ -174,10 +276,6 @@ def _failed(request: Request, error: Exception) -> Response:
     reply = _reply(AnalytexError(details="The server's log tells more under this request's id."))
     reply.headers["connection"] = "close"  # uvicorn closes it, because the error goes on to it
     return reply
-
-
-async def _health(_: Request) -> Response:
-    return Response(b'{"status":"ok"}')
 
 
 async def _about(_: Request) -> Response:

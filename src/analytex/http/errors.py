@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from analytex.errors import (
+    AlreadyReplayed,
     AnalytexError,
     BadRequest,
     BodyTooLarge,
@@ -29,6 +30,7 @@ STATUS: Final[dict[type[AnalytexError], int]] = {
     RequestTimeout: 408,
     JobRunning: 409,
     JobState: 409,
+    AlreadyReplayed: 409,
     BodyTooLarge: 413,
     TooManyRows: 413,
     UnsupportedEncoding: 415,

@@ -29,6 +29,7 @@ from analytex.http.deps import Deps
 from analytex.http.errors import Reply, error_reply
 from analytex.http.flow import Flow
 from analytex.http.heads import Head
+from analytex.observability.meters import OTHER
 from analytex.wire import bodies
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ PATHS: Final = {
     b"/v1/identify": Call.IDENTIFY,
     b"/v1/companies/identify": Call.IDENTIFY_COMPANY,
 }
+#: the same by the number of the call
+FAST_PATHS: Final = (
+    "",
+    *(path.decode() for path, _ in sorted(PATHS.items(), key=lambda item: item[1])),
+)
 MAX_HEADER_BYTES: Final = 64 * 1024
 # Their bodies are files, which may take longer than a request has: time begins anew with every
 # so many bytes. At the default `request_timeout` that is 1 KiB/s; slower is not a sender at work.
@@ -78,6 +84,9 @@ class FastProtocol(HttpToolsProtocol):
         self._client: Scope | None = None
         self._fast_body: bytes | bytearray = b""
         self._record_id = ""
+        self._meter = deps.watch.meter
+        self._accepted_calls = self._meter.accepted
+        self._flushing: Call = Call.TRACK  # of the request that waits for its flush
         self._accepted = b""  # the body that was accepted last
         self._head: Head | None = None
         self._in_headers = False
@@ -197,8 +206,11 @@ class FastProtocol(HttpToolsProtocol):
         try:
             self._record_id = self._deps.ingest.accept(client, call, body, self._done)
         except Retryable as error:  # answered here: a server that is full has no time to spare
-            self._write(error_reply(error), self._deps.ids.next(), close=False)
+            reply = error_reply(error)
+            self._meter.count("POST", FAST_PATHS[call], reply.status)
+            self._write(reply, self._deps.ids.next(), close=False)
             return
+        self._flushing = call
         self._fast_cycle.response_complete = False
         self.cycle = cast(Any, self._fast_cycle)
 
@@ -287,6 +299,11 @@ class FastProtocol(HttpToolsProtocol):
         cycle.response_complete = True
         self._ticks = 0
         self.server_state.total_requests += 1
+        if error is None:
+            self._accepted_calls[self._flushing] += 1
+        else:
+            status = error_reply(cast(AnalytexError, error)).status
+            self._meter.count("POST", FAST_PATHS[self._flushing], status)
         if self.transport.is_closing():
             return
         if error is None and cycle.keep_alive:
@@ -318,7 +335,9 @@ class FastProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False  # the reply to an earlier request comes first, and last
             self.flow.pause_reading()
         else:
-            self._write(error_reply(error), self._deps.ids.next(), close=True)
+            reply = error_reply(error)
+            self._meter.count(OTHER, OTHER, reply.status)
+            self._write(reply, self._deps.ids.next(), close=True)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP in the documented form."""
@@ -332,6 +351,11 @@ class FastProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             if self._ticks > request_ticks:
                 self.transport.abort()  # its last replies are not fetched
+        elif self.flow.write_paused:
+            flow = cast(Flow, self.flow)
+            flow.stuck_ticks += 1
+            if flow.stuck_ticks > request_ticks:
+                self.transport.abort()  # a reply stays where it is, and what it holds with it
         elif self._in_message:
             if self._is_long_and_steady():
                 self._ticks = self._came = 0

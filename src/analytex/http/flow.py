@@ -16,6 +16,7 @@ class Flow(FlowControl):
     def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
         super().__init__(transport)
         self._pipeline = pipeline
+        self.stuck_ticks = 0  #: counted by the connection while nothing of its replies is fetched
 
     def resume_reading(self) -> None:
         """Read on, if there is room for more."""
@@ -29,5 +30,6 @@ class Flow(FlowControl):
 
     def resume_writing(self) -> None:
         """Go on once the replies have left."""
+        self.stuck_ticks = 0
         super().resume_writing()
         self.resume_reading()

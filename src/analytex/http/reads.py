@@ -80,7 +80,7 @@ def list_events(deps: Deps) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
         limit, cursor = paging(request)
-        wanted = _event_filter(request)
+        wanted = event_filter(request)
         await _catch_up(request, deps)
         page = await deps.reads.events(scope.environment_id, wanted, cursor=cursor, limit=limit)
         items = [replies.event_reply(event, scope.app_token) for event in page.items]
@@ -94,7 +94,8 @@ async def _catch_up(request: Request, deps: Deps) -> None:
     request.state.lag = await deps.reads.caught_up()
 
 
-def _event_filter(request: Request) -> EventFilter:
+def event_filter(request: Request) -> EventFilter:
+    """Return which events are asked for. Raises BadRequest."""
     asked = request.query_params
     kind = asked.get("event_type")
     if kind is not None and kind not in set(EventType):

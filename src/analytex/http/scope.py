@@ -7,6 +7,8 @@ from analytex.domain.environments import Permission, Scope
 
 
 def authorise(request: Request, keyring: Keyring, needs: Permission | None) -> Scope:
-    """Return the scope of the request's key. Raises Unauthorized."""
+    """Return the scope of the request's key, and note it in `state.key`. Raises Unauthorized."""
     header = request.headers.get("authorization")
-    return keyring.authorise(None if header is None else header.encode("latin-1"), needs)
+    scope = keyring.authorise(None if header is None else header.encode("latin-1"), needs)
+    request.state.key = scope
+    return scope

@@ -3,10 +3,12 @@
 In this order, each part in steps of a few milliseconds, between which the applier works:
 
 1. Tombstones: from now on what is older than the deletion brings nobody back.
-2. Wait until what the log holds is applied, so that what a user's calls say of companies stays.
-3. Events and profiles, id by id; then the records that could not be read.
+2. Wait until what the log holds is applied, so that what a user's calls say of companies stays, and
+   until nothing is on its way into history (`jobs/history_deletion.py`).
+3. Learn what events in history give of profiles. Hot events and profiles, id by id; then the files
+   of history, and the records that could not be read.
 4. Records in the log, once these rows are safe from a power cut.
-5. What other jobs keep of their rows.
+5. What other jobs keep of their rows, and the quarantine of refused requests.
 6. The files' unused places, and their write-ahead files.
 
 After a crash all of it runs again: what was done is found done.
@@ -14,7 +16,7 @@ After a crash all of it runs again: what was done is found done.
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -32,6 +34,7 @@ from analytex.domain.events import Event, EventType
 from analytex.domain.jobs import Job, JobKind, JobStatus
 from analytex.domain.profiles import Company, ProfileKind, User
 from analytex.eventlog.interface import LogEraser, LogReader
+from analytex.jobs.history_deletion import HistoryDeletion
 from analytex.storage.erasing import EraseStore, Found, Slices, Stored
 from analytex.wire.erasing import Erasing
 
@@ -43,6 +46,27 @@ GRACE_US: Final = 1_000_000  # a call that came just before the deletion is in t
 Change = tuple[Stored, Event | None]
 Steps = Generator[bool, None, None]  #: gives way; True: it has to wait for others
 ForgetRows = Callable[[int, ProfileKind, Sequence[str]], bool]
+
+
+class ErasedFile(Protocol):
+    """A file that something was removed from."""
+
+    def settle(self) -> bool:
+        """Leave nothing in files beside it; False if a reader prevents it so far."""
+
+    def scrub(self) -> Slices:
+        """Return the work that leaves nothing in unused places of the file."""
+
+
+class Remains(ErasedFile, Protocol):
+    """What is kept elsewhere, in a file of its own, of those who are deleted."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows were removed so far."""
+
+    def step(self) -> bool:
+        """Remove some, for about 20 ms; False once none are left."""
 
 
 def _now() -> int:
@@ -61,14 +85,18 @@ class Deletion:
         eraser: LogEraser,
         memberships: Memberships,
         *,
+        history: HistoryDeletion | None = None,
         forget_rows: ForgetRows = lambda *_: True,
+        refused: Remains | None = None,
         now: Callable[[], int] = _now,
     ) -> None:
         """Delete these ids up to `job.due_at`.
 
-        `forget_rows` removes what other jobs keep of these ids, a part at each call; False while
-        there is more, or it has to wait. `now` is in microseconds. All of the others belong to the
-        one process that writes events; `memberships` are those of its applier.
+        `history` is the part in history, if there is any; it is closed at the end. `forget_rows`
+        removes what other jobs keep of these ids, a part at each call; False while
+        there is more, or it has to wait. `refused` is the quarantine, if there is one. `now` is in
+        microseconds. All of the others belong to the one process that writes events; `memberships`
+        are those of its applier.
         """
         self._environment_id = job.environment_id
         self._kind = ProfileKind.USER if job.kind is JobKind.DELETE_USERS else ProfileKind.COMPANY
@@ -80,7 +108,9 @@ class Deletion:
         self._log = log
         self._eraser = eraser
         self._memberships = memberships
+        self._history = history
         self._forget_rows = forget_rows
+        self._refused = refused
         self._now = now
         self._steps = self._work()
         self.waiting = False  #: whether the last step only found that it has to wait for others
@@ -91,6 +121,8 @@ class Deletion:
             name: job.removed.get(name, 0)
             for name in ("users", "companies", "events", "log_records", "unreadable")
         }
+        if refused is not None:
+            self.removed["refused_requests"] = job.removed.get("refused_requests", 0)
 
     def step(self) -> bool:
         """Do a little, at most about 30 ms; True while there is more to do.
@@ -108,23 +140,62 @@ class Deletion:
     def close(self) -> None:
         """Stop where it is."""
         self._steps.close()
+        if self._history is not None:
+            self._history.close()
 
     def _work(self) -> Steps:
         self._store.bury(self._environment_id, self._kind, self._ids, at=self._at)
         end = self._log.end()
         while self._store.position() < end:
             yield True
-        yield from self._rows()
+        if self._history is None:
+            yield from self._rows()
+        else:
+            yield from self._rows_and_files(self._history)
         yield from self._unreadable()
         self._store.sync()  # the log has what these rows came from only until the next line
         yield from self._log_records()
         while not self._forget_rows(self._environment_id, self._kind, self._ids):
             yield True
+        yield from self._quarantine()
         self.status = JobStatus.PENDING_REFRESH
-        while not (self._store.settle() and self._eraser.settle()):
+        files: list[ErasedFile] = [self._store, self._eraser]
+        if self._refused is not None:
+            files.append(self._refused)
+        while not all(file.settle() for file in files):
             yield True
-        yield from _all(self._store.scrub())
-        yield from _all(self._eraser.scrub())
+        for file in files:
+            yield from _all(file.scrub())
+
+    def _rows_and_files(self, history: HistoryDeletion) -> Steps:
+        yield from history.rest()
+        known = history.exists()
+        if known:
+            users: set[str] = set()
+            if self._kind is ProfileKind.COMPANY:
+                yield from self._hot_users(users)
+            yield from history.collect(
+                self._environment_id, self._kind, self._ids, at=self._at, users=sorted(users)
+            )
+            for user_id in sorted(history.affected):
+                # Before any event changes, by which these users are found.
+                yield from self._membership(user_id)
+        yield from self._rows()
+        if known:
+            yield from history.rewrite()
+            self.removed["events"] += history.events
+            yield from history.rest()
+        history.finish()
+
+    def _hot_users(self, users: set[str]) -> Steps:
+        """Add the users of hot events of the companies."""
+        for id in self._names:
+            after: int | None = 0
+            while after is not None:
+                found = self._find(ProfileKind.COMPANY, id, after)
+                users.update(each.event.user_id for each in found.events if each.event.user_id)
+                after = found.upto
+                yield False
 
     def _rows(self) -> Steps:
         seen: set[str] = set()
@@ -136,7 +207,8 @@ class Deletion:
             yield False
 
     def _user(self, id: str) -> Steps:
-        rest: User | None = None  # what newer events give
+        # What newer events give; of those in history it is known by now.
+        rest = None if self._history is None else self._history.users.get(id)
         after: int | None = 0
         while after is not None:
             found = self._find(ProfileKind.USER, id, after)
@@ -156,7 +228,7 @@ class Deletion:
         self._put(id, rest)
 
     def _company(self, id: str) -> Steps:
-        rest: Company | None = None
+        rest = None if self._history is None else self._history.companies.get(id)
         after: int | None = 0
         looked: set[str] = set()  # users of these events that do not belong to it any more
         while after is not None:
@@ -182,7 +254,7 @@ class Deletion:
         """Take a user out of the companies, unless a newer call put it there."""
         if self._user_to_change(user_id) is None:
             return
-        rest: User | None = None
+        rest = None if self._history is None else self._history.users.get(user_id)
         after: int | None = 0
         while after is not None:
             found = self._find(ProfileKind.USER, user_id, after, only=EventType.IDENTIFY_USER)
@@ -271,6 +343,16 @@ class Deletion:
                 break
             position = sweep.next
             self.removed["log_records"] += sweep.replaced
+            yield False
+
+    def _quarantine(self) -> Steps:
+        if self._refused is None:
+            return
+        before = self.removed["refused_requests"]
+        more = True
+        while more:
+            more = self._refused.step()
+            self.removed["refused_requests"] = before + self._refused.rows
             yield False
 
 

@@ -12,8 +12,11 @@ from analytex.errors import Unavailable
 from analytex.eventlog.interface import LogEraser, LogReader
 from analytex.jobs.deletes import Deletion
 from analytex.jobs.forgetting import Forgetting
+from analytex.jobs.forgetting_refused import ForgettingRefused
+from analytex.jobs.history_deletion import HistoryDeletion
 from analytex.jobs.rows import Tools
 from analytex.storage.erasing import EraseStore
+from analytex.storage.quarantine import QuarantineStore
 
 AGAIN_AFTER_S: Final = 1.0  # where something failed
 JOBS_AT_ONCE: Final = 10  # looked at for rows that failed
@@ -34,18 +37,26 @@ class DeletionTask:
         tools: Tools,
         *,
         open_store: Callable[[], EraseStore],
+        open_quarantine: Callable[[], QuarantineStore],
         log: LogReader,
         eraser: LogEraser,
+        history: Callable[[], HistoryDeletion] | None = None,
     ) -> None:
-        """`open_store` is called when it begins, and the store is closed at the end."""
+        """The two stores are opened when it begins, and closed at the end.
+
+        `history` makes its part in history, if there is any.
+        """
         self.job = job
         self._tools = tools
         self._open_store = open_store
+        self._open_quarantine = open_quarantine
         self._log = log
         self._eraser = eraser
+        self._history = history
         self._store: EraseStore | None = None
         self._deletion: Deletion | None = None
         self._forgetting: Forgetting | None = None
+        self._refused: ForgettingRefused | None = None
         self._forgotten = 0  # failed rows that were removed before it began again
         self._not_before = 0.0
 
@@ -91,6 +102,9 @@ class DeletionTask:
         if self._forgetting is not None:
             self._forgetting.close()
             self._forgetting = None
+        if self._refused is not None:
+            self._refused.close()
+            self._refused = None
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -104,7 +118,11 @@ class DeletionTask:
         ids = [_decode_id(line) for line in rows.read_bytes().splitlines()]
         if not ids:
             return None
+        names = frozenset(ids)
         self._store = self._open_store()
+        self._refused = ForgettingRefused(
+            self._open_quarantine(), job.environment_id, names, at=job.due_at
+        )
         self._deletion = Deletion(
             job,
             ids,
@@ -112,11 +130,13 @@ class DeletionTask:
             self._log,
             self._eraser,
             tools.memberships,
+            history=None if self._history is None else self._history(),
             forget_rows=self._forget_rows,
+            refused=self._refused,
             now=tools.now,
         )
         self._forgotten = self._deletion.removed["failed_rows"] = job.removed.get("failed_rows", 0)
-        self._forgetting = Forgetting(job.environment_id, frozenset(ids), tools, at=job.due_at)
+        self._forgetting = Forgetting(job.environment_id, names, tools, at=job.due_at)
         return self._deletion
 
     def _forget_rows(self, *_: object) -> bool:

@@ -37,7 +37,7 @@ class Forgetting:
         """Tell whether a file that came before the deletion is still being worked through."""
         return any(
             job.environment_id == self._environment_id
-            and job.kind.family is not Family.DELETE
+            and job.kind.family not in (Family.DELETE, Family.EXPORT)
             # A retry came later, but has rows that came before.
             and (job.submitted_at <= self._at or job.retry_of is not None)
             for job in self._tools.store.open_jobs()

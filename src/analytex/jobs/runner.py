@@ -38,13 +38,31 @@ class Task(Protocol):
         """Stop, and leave the job where it is."""
 
 
+class Exporting(Protocol):
+    """What the runner needs to export (jobs/exports.py)."""
+
+    def task(self, job: Job) -> Task:
+        """Return the task of an export."""
+
+    def keep_house(self) -> None:
+        """Remove what is kept no longer."""
+
+
 class Runner:
     """All jobs of one server."""
 
-    def __init__(self, tools: Tools, *, deletion: Callable[[Job], Task], keep_s: float) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        deletion: Callable[[Job], Task],
+        keep_s: float,
+        exporting: Exporting | None = None,
+    ) -> None:
         """`deletion` makes the task of a deletion; jobs are forgotten `keep_s` after their end."""
         self._tools = tools
         self._deletion = deletion
+        self._exporting = exporting
         self._keep_us = round(keep_s * 1_000_000)
         self._tasks: dict[Line, Task] = {}
         self._waiting: list[Job] = []  # due later
@@ -108,6 +126,8 @@ class Runner:
     def _task(self, job: Job) -> Task:
         if job.kind in (JobKind.DELETE_USERS, JobKind.DELETE_COMPANIES):
             return self._deletion(job)
+        if job.kind is JobKind.EXPORT and self._exporting is not None:
+            return self._exporting.task(job)
         return RowsTask(job, self._tools)
 
     def _keep_house(self) -> None:
@@ -117,5 +137,7 @@ class Runner:
         for job in self._tools.store.jobs_ended_before(self._tools.now() - self._keep_us):
             self._tools.files.remove(job.id)
             self._tools.store.remove_job(job.number)
+        if self._exporting is not None:
+            self._exporting.keep_house()
         # Of workers that died in an upload; the start sweeps too.
         self._tools.files.sweep(self._tools.store.job_ids(), untouched_s=ABANDONED_S)

@@ -7,8 +7,11 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from analytex.domain.events import Event, EventFilter
 from analytex.domain.profiles import Company, User
+from analytex.history.reading import Engine
 from analytex.query import cursors
+from analytex.query.events import list_events
 from analytex.storage.interface import Place, ReadStore
+from analytex.storage.sealing import HistoryReadStore
 from analytex.storage.threads import StoreThreads
 
 THREADS: Final = 4
@@ -32,15 +35,17 @@ class Reads:
 
     def __init__(
         self,
-        open_store: Callable[[], ReadStore],
+        open_store: Callable[[], HistoryReadStore],
         log_end: Callable[[], int],
+        engine: Engine,
         *,
         wait_s: float,
     ) -> None:
         """`open_store` is called once in each thread; `log_end` says how far the log reaches.
 
-        `wait_s` is the longest that a read waits for the applier.
+        `engine` reads events in history. `wait_s` is the longest that a read waits for the applier.
         """
+        self._engine = engine
         self._log_end = log_end
         self._wait_s = wait_s
         self._threads = StoreThreads(open_store, threads=THREADS, name="read")
@@ -94,11 +99,16 @@ class Reads:
     async def events(
         self, environment_id: int, wanted: EventFilter, *, cursor: str | None, limit: int
     ) -> Page[Event]:
-        """Return a page of events, newest first. Raises BadRequest for a cursor not ours."""
+        """Return a page of events, newest first. Raises BadRequest for a cursor not ours.
+
+        Raises TooSlow, TooLarge and HistoryUnreadable (`history/engine.py`).
+        """
         after = None if cursor is None else cursors.decode(cursor, Place)
 
-        def read(store: ReadStore) -> Page[Event]:
-            found = store.list_events(environment_id, wanted, after=after, limit=limit + 1)
+        def read(store: HistoryReadStore) -> Page[Event]:
+            found = list_events(
+                store, self._engine, environment_id, wanted, after=after, limit=limit + 1
+            )
             page = _page(found, limit, lambda item: item[0], None)
             return Page([event for _, event in page.items], page.after, None)
 

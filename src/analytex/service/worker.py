@@ -17,17 +17,38 @@ from analytex.auth.keys import Keyring
 from analytex.errors import AnalytexError
 from analytex.eventlog.interface import LogWriter
 from analytex.eventlog.open import open_log_reader, open_log_writer
+from analytex.history.engine import TEMPORARY
+from analytex.history.reading import Engine
 from analytex.http.asgi import app
 from analytex.http.deps import Deps
-from analytex.http.fast import FastProtocol
+from analytex.http.fast import FAST_PATHS, FastProtocol
 from analytex.ingest.accept import Ingest, RecordIds
 from analytex.ingest.admission import FixedWindows, unlimited
+from analytex.jobs.export_intake import Exports
 from analytex.jobs.intake import Jobs
+from analytex.jobs.quarantine import Quarantine
 from analytex.observability import logs
+from analytex.observability.board import Board
+from analytex.observability.meters import WorkerMeter
+from analytex.query.insights.questions import Insights
+from analytex.query.live import Live
+from analytex.query.lookups import Lookups
 from analytex.query.reads import Reads
+from analytex.query.relation import EventsRelation
+from analytex.query.watch import Watch
 from analytex.service.child import LIFELINE, Orders, receive_orders
+from analytex.storage.export_files import ExportFiles
 from analytex.storage.files import JobFiles
-from analytex.storage.open import open_job_store, open_key_store, open_read_store
+from analytex.storage.open import (
+    open_catalogue_reader,
+    open_export_store,
+    open_job_store,
+    open_key_store,
+    open_live_store,
+    open_quarantine_store,
+    open_read_store,
+    open_watch_store,
+)
 
 TICK_S: Final = 5.0  # how exactly slow requests and idle connections are timed
 HOUSEKEEPING_S: Final = 1.0  # a revoked key is refused after at most this long
@@ -65,17 +86,36 @@ class Worker:
         self._orders = orders
         self._settings = settings
         directory = settings.directory
+        meter = WorkerMeter(f"worker-{orders.number}", FAST_PATHS)
         self._log: LogWriter = open_log_writer(
             directory,
             loop,
             queue_limit=settings.queue_limit,
             flushed=partial(_wake, orders.wake),
+            meter=meter.flushes,
         )
         self._log_reader = open_log_reader(directory)
         self._keyring = Keyring(open_key_store(directory, create=False))
         self._store = open_read_store(directory)
+        self._engine = Engine(
+            directory,
+            spill=directory / TEMPORARY / f"worker-{orders.number}",
+            memory_mib=settings.query_memory // 2**20,
+            threads=settings.query_threads,
+            timeout_s=settings.query_timeout,
+        )
         self._reads = Reads(
-            partial(open_read_store, directory), self._log_reader.end, wait_s=settings.read_wait
+            partial(open_read_store, directory),
+            self._log_reader.end,
+            self._engine,
+            wait_s=settings.read_wait,
+        )
+        self._relation = EventsRelation(partial(open_read_store, directory), self._engine)
+        self._insights = Insights(
+            self._relation, partial(open_read_store, directory), timeout_s=settings.query_timeout
+        )
+        self._lookups = Lookups(
+            partial(open_catalogue_reader, directory), wait_s=settings.read_wait
         )
         ids = RecordIds()
         limiter = FixedWindows(time.monotonic) if settings.limits == "userpilot" else unlimited
@@ -86,14 +126,44 @@ class Worker:
             delete_at=settings.delete_at,
             wake=partial(_wake, orders.wake),
         )
+        self._exports = Exports(
+            partial(open_export_store, directory),
+            ExportFiles(directory),
+            wake=partial(_wake, orders.wake),
+        )
+        self._watch = Watch(
+            directory,
+            meter,
+            number=orders.number,
+            board=Board(directory, slots=settings.workers + 1),
+            log=self._log_reader,
+            store=self._store,
+            open_store=partial(open_watch_store, directory),
+        )
+        self._live = Live(
+            partial(open_live_store, directory),
+            partial(open_quarantine_store, directory),
+            at_most=settings.stream_limit,
+        )
+        self._quarantine = Quarantine(
+            partial(open_quarantine_store, directory),
+            keep_s=settings.quarantine_keep,
+            limit_bytes=settings.quarantine_limit,
+        )
         deps = Deps(
             settings=settings,
             keyring=self._keyring,
             ingest=Ingest(self._log, ids, limiter),
             ids=ids,
             reads=self._reads,
+            lookups=self._lookups,
             jobs=self._jobs,
+            exports=self._exports,
             limiter=limiter,
+            watch=self._watch,
+            live=self._live,
+            quarantine=self._quarantine,
+            insights=self._insights,
         )
         self._server = Server(
             uvicorn.Config(
@@ -112,8 +182,9 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._server.stop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_reader(LIFELINE, self._supervisor_is_gone)
+        self._report()
         chores = [
             asyncio.create_task(self._every(TICK_S, self._tick)),
             asyncio.create_task(self._every(HOUSEKEEPING_S, self._keep_house)),
@@ -128,11 +199,23 @@ class Worker:
             loop.remove_reader(LIFELINE)
             await self._log.close()
             self._reads.close()
+            self._insights.close()
+            self._relation.close()
+            self._engine.close()
+            self._lookups.close()
             self._jobs.close()
+            self._exports.close()
+            self._live.close()
+            self._quarantine.close()
+            self._watch.close()
 
     def _supervisor_is_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(LIFELINE)
+        self._stop()
+
+    def _stop(self) -> None:
         self._server.stop()
+        self._live.stop()  # a stream does not end by itself
 
     async def _every(self, seconds: float, chore: Any) -> None:
         while True:
@@ -152,6 +235,11 @@ class Worker:
         if self._orders.number == 0:
             oldest = time.time_ns() // 1000 - round(self._settings.log_keep * 1_000_000)
             self._log.trim(self._store.durable(), oldest)
+        self._report()
+
+    def _report(self) -> None:
+        connections = len(self._server.server_state.connections)
+        self._watch.report(queue=self._log.waiting, connections=connections)
 
 
 def _wake(applier: int) -> None:
@@ -169,7 +257,7 @@ def _allow_many_connections() -> None:
 def main() -> None:
     """Run a worker as the supervisor ordered."""
     orders = receive_orders()
-    logs.configure(orders.settings.log_level, f"worker-{orders.number}")
+    logs.configure(orders.settings.log_level, f"worker-{orders.number}", orders.settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_blocking(orders.wake, False)
     _allow_many_connections()

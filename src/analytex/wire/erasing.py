@@ -45,7 +45,7 @@ class Erasing:
         self._kind = kind
         self._ids = ids
         self._at = at
-        self._names: "Mention | None" = None
+        self._names: Mention | None = None
 
     def __call__(self, record: bytes) -> bytes | None:
         """Return what a record of the log shall be, in as many bytes; None: what it is."""

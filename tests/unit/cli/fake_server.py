@@ -234,9 +234,10 @@ class FakeServer:
                 for name, value in {**more, "content-length": str(len(body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_HEAD = do_POST = do_DELETE = answer
 
             def _body(self, headers: dict[str, str]) -> bytes:
                 if headers.get("transfer-encoding") != "chunked":

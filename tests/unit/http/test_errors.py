@@ -8,7 +8,13 @@ from analytex import errors
 from analytex.errors import AnalytexError, RateLimited, Retryable
 from analytex.http.errors import STATUS, error_reply
 
-NEVER_SENT = {errors.SettingsError, errors.DataDirectoryError, errors.Conflict, Retryable}
+NEVER_SENT = {
+    errors.SettingsError,
+    errors.DataDirectoryError,
+    errors.BackupError,
+    errors.Conflict,
+    Retryable,
+}
 
 
 def test_every_error_has_a_status_or_is_never_sent() -> None:

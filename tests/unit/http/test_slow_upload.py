@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from analytex.http.deps import Deps
-from analytex.http.fast import LONG_BODIES, STEADY_BYTES, FastProtocol
+from analytex.http.fast import FAST_PATHS, LONG_BODIES, STEADY_BYTES, FastProtocol
+from analytex.observability.meters import WorkerMeter
 from analytex.settings import Settings
 
 TICKS: Final = 12  # a request may take
@@ -29,8 +30,9 @@ class Sender(asyncio.Transport):
         )
         config.load()
         ids = SimpleNamespace(next=lambda: "i" * 20)
+        watch = SimpleNamespace(meter=WorkerMeter("worker-0", FAST_PATHS))
         self._protocol = FastProtocol(
-            cast(Deps, SimpleNamespace(settings=Settings(), ids=ids)),
+            cast(Deps, SimpleNamespace(settings=Settings(), ids=ids, watch=watch)),
             config=config,
             server_state=ServerState(),
             app_state={},

@@ -17,6 +17,10 @@ class Log:
     def __init__(self) -> None:
         self.appended: list[tuple[bytes, Done]] = []
 
+    @property
+    def waiting(self) -> int:
+        return len(self.appended)
+
     def append(self, record: bytes, done: Done) -> None:
         self.appended.append((record, done))
 

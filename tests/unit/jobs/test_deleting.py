@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -17,7 +18,7 @@ from analytex.jobs.deletes import GRACE_US, Deletion
 from analytex.jobs.deleting import AGAIN_AFTER_S, PAUSE_S, DeletionTask
 from analytex.storage.erasing import EraseStore
 from analytex.storage.interface import Changes, Unreadable
-from analytex.storage.open import open_erase_store
+from analytex.storage.open import open_erase_store, open_quarantine_store
 from tests.unit.jobs.workplace import (
     ENVIRONMENT,
     STEPS,
@@ -55,6 +56,7 @@ class Office:
             job,
             self.place.tools,
             open_store=self._open,
+            open_quarantine=partial(open_quarantine_store, self.place.folder),
             log=self.log,
             eraser=self.eraser,
         )
@@ -116,6 +118,7 @@ def test_a_deletion_leaves_a_receipt(office: Office) -> None:
         "log_records": 0,
         "unreadable": 0,
         "failed_rows": 1,
+        "refused_requests": 0,
     }
     assert job.started_at is not None
     assert job.finished_at is not None

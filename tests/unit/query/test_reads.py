@@ -19,6 +19,7 @@ from analytex.query import reads as reads_module
 from analytex.query.reads import Page, Reads
 from analytex.storage.interface import ApplyStore, Place
 from analytex.storage.open import open_apply_store, open_read_store
+from tests.history.inside import engine
 from tests.storage.samples import changes, company, event, user
 
 WAIT_S: Final = 0.3
@@ -46,7 +47,9 @@ def store(tmp_path: Path) -> ApplyStore:
 @pytest.fixture
 async def reads(tmp_path: Path, store: ApplyStore, log: Log) -> AsyncIterator[Reads]:
     """Reads of that store."""
-    reads = Reads(partial(open_read_store, tmp_path), lambda: log.end, wait_s=WAIT_S)
+    reads = Reads(
+        partial(open_read_store, tmp_path), lambda: log.end, engine(tmp_path), wait_s=WAIT_S
+    )
     yield reads
     reads.close()
     store.close()

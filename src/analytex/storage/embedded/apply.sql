@@ -9,8 +9,10 @@ UPDATE applied SET position = :upto WHERE position = :start;
 UPDATE applied SET durable = position;
 
 -- name: last_sequence
--- Not one inside a segment, though the last events of it may have been deleted.
-SELECT max(coalesce((SELECT max(sequence) FROM events), 0), (SELECT sequence FROM indexed));
+-- Not one inside a segment, nor one that was given before, though the last events may have been
+-- deleted: who follows events by their sequence would miss the next ones.
+SELECT max(coalesce((SELECT max(sequence) FROM events), 0), (SELECT sequence FROM indexed),
+           (SELECT sequence FROM given));
 
 -- name: users
 SELECT environment_id, user_id, company_id, company_stamp, properties, stamps, first_seen_at,

@@ -88,11 +88,11 @@ class EmbeddedEraseStore:
         """Let stored events become others, or nothing (see `EraseStore.replace`)."""
         with sqlite.transaction(self._db):
             indexed = self._indexed()
+            self._db.execute(_SQL["note_given"])
             for stored, becomes in changes:
                 self._replace(stored, becomes)
                 if stored.sequence <= indexed:
                     self._index(stored, becomes)
-            self._tail.ends_at(self._db.execute(_SQL["last"]).fetchone()[0])
 
     def profile(self, environment_id: int, kind: ProfileKind, id: str) -> User | Company | None:
         """Return a profile, or None."""
@@ -246,7 +246,3 @@ class _Tail:
                 self._known[environment, "c", company].append(sequence)
         found = self._known.get((environment_id, field, value), ())
         return sorted({sequence for sequence in found if sequence > after})
-
-    def ends_at(self, sequence: int) -> None:
-        """Read again what comes behind: the numbers of removed events are given to new ones."""
-        self._upto = min(self._upto, sequence)

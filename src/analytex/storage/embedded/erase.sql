@@ -29,8 +29,9 @@ SELECT id, environment_id, event_type, event_name, user_id, company_id, source, 
        metadata, company, web
 FROM events WHERE sequence = :sequence AND (:only IS NULL OR event_type = :only);
 
--- name: last
-SELECT coalesce(max(sequence), 0) FROM events;
+-- name: note_given
+-- Before the last events may go.
+UPDATE given SET sequence = max(sequence, (SELECT coalesce(max(sequence), 0) FROM events));
 
 -- name: remove_event
 DELETE FROM events WHERE sequence = ?;

@@ -14,7 +14,7 @@ _decode_mark: Final = msgspec.json.Decoder(Mark).decode
 _decode_removed: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 _RAW: Final = sqlite.queries(__package__, "jobs.sql")
-_COLUMNS: Final = _RAW["columns"].replace("\n", " ").split(", ")
+COLUMNS: Final = _RAW["columns"].replace("\n", " ").split(", ")
 
 SQL: Final = {name: query.replace("%s", _RAW["columns"]) for name, query in _RAW.items()}
 
@@ -40,7 +40,7 @@ def values(job: Job) -> dict[str, Any]:
 
 def job(row: tuple[Any, ...]) -> Job:
     """Return the job that a row holds."""
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(COLUMNS, row, strict=True))
     return Job(
         **values
         | {

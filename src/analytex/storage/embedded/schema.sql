@@ -111,7 +111,7 @@ CREATE TABLE jobs (
     number INTEGER PRIMARY KEY,         -- in the order in which they were submitted
     id TEXT NOT NULL UNIQUE,            -- UUID
     environment_id INTEGER NOT NULL,
-    family TEXT NOT NULL,               -- bulk, import, delete
+    family TEXT NOT NULL,               -- bulk, import, delete, export
     kind TEXT NOT NULL,
     status TEXT NOT NULL,
     file TEXT NOT NULL,                 -- JSON object: name, format, packed, size, rows
@@ -168,3 +168,83 @@ CREATE INDEX tombstones_by_time ON tombstones (environment_id, at);
 -- One row: the key of those hashes.
 CREATE TABLE secret (key BLOB NOT NULL) STRICT;
 INSERT INTO secret VALUES (randomblob(32));
+
+-- The property catalogue: which properties and event names were seen, with their types; no values.
+-- Kept behind the events, up to `catalogued` (docs/decisions/0010-the-catalogue-is-kept-behind.md).
+CREATE TABLE catalogue (
+    environment_id INTEGER NOT NULL,
+    section TEXT NOT NULL,              -- user, company, event, track, page_view (domain/catalogue.py)
+    event TEXT NOT NULL,                -- of a track's property: the event name; else empty
+    key TEXT NOT NULL,                  -- the property, or the event name
+    count INTEGER NOT NULL,             -- how many calls and rows carried it
+    first_seen INTEGER NOT NULL,        -- the earliest and the latest of their times
+    last_seen INTEGER NOT NULL,
+    strings INTEGER NOT NULL,           -- how many values of each type
+    dates INTEGER NOT NULL,
+    numbers INTEGER NOT NULL,
+    booleans INTEGER NOT NULL,
+    objects INTEGER NOT NULL,
+    arrays INTEGER NOT NULL,
+    nulls INTEGER NOT NULL,
+    PRIMARY KEY (environment_id, section, event, key)
+) STRICT, WITHOUT ROWID;
+
+-- How many properties and names were seen for which the catalogue had no room.
+CREATE TABLE catalogue_left_out (
+    environment_id INTEGER NOT NULL,
+    section TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (environment_id, section)
+) STRICT, WITHOUT ROWID;
+
+-- One row: the last sequence that is catalogued. Events up to it may leave the table of events.
+CREATE TABLE catalogued (sequence INTEGER NOT NULL) STRICT;
+INSERT INTO catalogued VALUES (0);
+
+-- One row: no event gets this sequence or a lower one any more, though those that had them are gone.
+CREATE TABLE given (sequence INTEGER NOT NULL) STRICT;
+INSERT INTO given VALUES (0);
+
+-- History: events that were sealed, in a Delta Lake table beside this file (history/).
+-- One row: where hot events end. Those up to `sealed` are in history at that version of the table.
+CREATE TABLE history (
+    id TEXT NOT NULL,                   -- names this store in the table's transactions
+    sealed INTEGER NOT NULL,            -- the last sequence that is in history
+    version INTEGER NOT NULL,           -- of the table; -1: there is none
+    removed INTEGER NOT NULL,           -- up to this sequence nothing is left in the tables above
+    asked INTEGER NOT NULL,             -- somebody wants everything up to this sequence sealed soon
+    changes INTEGER NOT NULL            -- counts how often hot events were changed or removed
+) STRICT;
+INSERT INTO history VALUES (lower(hex(randomblob(16))), 0, -1, 0, 0, 0);
+
+-- The files of the table at that version.
+CREATE TABLE history_files (
+    path TEXT PRIMARY KEY,              -- inside the table's folder
+    environment_id INTEGER NOT NULL,
+    day INTEGER NOT NULL,               -- days since 1970-01-01 UTC
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,            -- inserted_at of its oldest event, and of its newest
+    newest INTEGER NOT NULL,
+    added_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX history_files_by_time ON history_files (environment_id, newest);
+
+-- Files that are part of the table no more, and until when others may still read them.
+CREATE TABLE history_leftovers (
+    path TEXT PRIMARY KEY,
+    keep_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Exports: what was asked for, and which files are ready. The files lie in `exports/`.
+CREATE TABLE exports (
+    job INTEGER PRIMARY KEY,            -- number of its job
+    request TEXT NOT NULL,              -- JSON object (domain/exports.py); a deletion empties its names
+    chunks TEXT NOT NULL,               -- JSON array of days that have events; null: not known yet
+    files TEXT NOT NULL,                -- JSON array of [day, name, rows, bytes]
+    gone INTEGER NOT NULL               -- 1: a deletion removed the files
+) STRICT;
+
+-- One row: the key that download links are signed with.
+CREATE TABLE export_secret (key BLOB NOT NULL) STRICT;
+INSERT INTO export_secret VALUES (randomblob(32));

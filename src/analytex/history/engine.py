@@ -1,0 +1,125 @@
+"""DuckDB, kept within bounds: memory, threads, time, and what it may touch.
+
+It is imported when it is first needed: that takes a quarter of a second and 30 MB, and a worker
+that is asked for hot events only never needs it.
+"""
+
+import logging
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analytex.domain.history import FOLDER
+from analytex.errors import Unavailable
+from analytex.history.columns import STORED
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection as Connection
+
+TEMPORARY: Final = "tmp"  #: name in the data directory: for folders of what exceeds memory
+SPILL_LIMIT: Final = "20GiB"
+
+log = logging.getLogger(__name__)
+
+
+class HistoryUnreadable(Unavailable):
+    """History cannot be read at the moment."""
+
+
+class TooSlow(Unavailable):
+    """The question took too long."""
+
+
+class TooLarge(Unavailable):
+    """The question needs more memory than it may have."""
+
+
+def open_engine(directory: Path, *, spill: Path, memory_mib: int, threads: int) -> "Connection":
+    """Return a new DuckDB in memory that reads and writes `history/` only, and loads nothing.
+
+    What does not fit in memory goes into the folder `spill`, which nobody else may use: whatever a
+    crash left there is removed. Raises OSError.
+    """
+    import duckdb
+
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(mode=0o700, parents=True)
+    db = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{memory_mib}MiB",
+            "threads": threads,
+            "temp_directory": str(spill),
+            "max_temp_directory_size": SPILL_LIMIT,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "enable_external_file_cache": False,  # the operating system has these pages already
+            "preserve_insertion_order": False,  # else more has to be kept in memory
+        },
+    )
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET parquet_metadata_cache = true")
+    db.execute("SET enable_progress_bar = false")
+    db.execute(f"SET allowed_directories = [{text(str(directory / FOLDER))}]")
+    db.execute("SET enable_external_access = false")
+    db.execute("SET lock_configuration = true")
+    return db
+
+
+@contextmanager
+def within(db: "Connection", seconds: float) -> Iterator[None]:
+    """Interrupt what runs inside after so long.
+
+    Raises TooSlow, TooLarge, and HistoryUnreadable where a file is missing or cannot be read; other
+    errors of DuckDB are those of the statement.
+    """
+    import duckdb
+
+    timer = threading.Timer(seconds, db.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise TooSlow(
+            details=f"It was stopped after {seconds:g} seconds (setting `query_timeout`)."
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise TooLarge(details="Ask for less at once, or raise `query_memory`.") from error
+    except duckdb.IOException as error:
+        log.error('action="history_unreadable" cause="%s"', error)
+        raise HistoryUnreadable(details="The server's log says why.") from error
+    finally:
+        timer.cancel()
+
+
+def text(value: str) -> str:
+    """Return a text as SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def read_parquet(paths: Sequence[Path], *, filename: bool = False) -> str:
+    """Return SQL for what the files hold together."""
+    listed = ", ".join(text(str(path)) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false, filename = {filename})"
+
+
+def put_rows(db: "Connection", rows: Sequence[tuple[Any, ...]], statement: str) -> None:
+    """Execute a statement that reads rows of the store, at least one, as the relation `stored`."""
+    from arro3.core import Array, DataType, Table
+
+    kinds = {"BIGINT": DataType.int64(), "VARCHAR": DataType.string()}
+    columns = zip(*rows, strict=True)
+    arrays: dict[str, Any] = {
+        name: Array(list(values), kinds[kind])
+        for (name, kind), values in zip(STORED, columns, strict=True)
+    }
+    db.register("stored", Table.from_pydict(arrays))
+    try:
+        db.execute(statement)
+    finally:
+        db.unregister("stored")

@@ -1,0 +1,1 @@
+"""Questions asked of the events: trends, funnels, retention, and what there is most of."""
