@@ -51,7 +51,8 @@ class Reply(NamedTuple):
 
 def error_reply(error: AnalytexError) -> Reply:
     """Return the documented reply for an error."""
-    status = STATUS.get(type(error), INTERNAL)
+    # Of an error that is not in the table, that of the kind that it belongs to.
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), INTERNAL)
     item = replies.ErrorItem(
         error=error.code,
         error_code=str(status),

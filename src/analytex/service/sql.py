@@ -10,9 +10,10 @@ itself; of what is in `store.db` it gets a copy, of those tables only that the q
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 VIEWS: Final = ("events", "users", "companies")
 PAGE: Final = 1000  # profiles read at once
 MOST_BYTES_SPILLED: Final = "20GiB"
+
+Result = TypeVar("Result")
 
 _FARTHEST: Final = 253_402_300_799_999_999  # the end of the year 9999: no event is outside
 _EVENTS: Final = ", ".join(f"{column.name} {column.kind}" for column in COLUMNS)
@@ -99,8 +102,8 @@ def ask(
                 db.execute(_events_view(paths))
             _lock(db, paths)
             with _asking():
-                found = db.execute(question)
-                columns = [name for name, *_ in found.description or ()]
+                _interruptibly(db, lambda: db.execute(question))
+                columns = [name for name, *_ in db.description or ()]
             yield Answer(columns, _rows(db))
 
 
@@ -224,10 +227,21 @@ def _lock(db: "Connection", paths: Sequence[Path]) -> None:
 def _rows(db: "Connection") -> Iterator[tuple[Any, ...]]:
     while True:
         with _asking():
-            some = db.fetchmany(PAGE)
+            some = _interruptibly(db, lambda: db.fetchmany(PAGE))
         if not some:
             return
         yield from some
+
+
+def _interruptibly(db: "Connection", work: Callable[[], Result]) -> Result:
+    """Let DuckDB work in another thread: only the first one hears Ctrl-C, and must be free to."""
+    with ThreadPoolExecutor(1) as thread:
+        result = thread.submit(work)
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            db.interrupt()
+            raise
 
 
 @contextmanager
@@ -236,8 +250,6 @@ def _asking() -> Iterator[None]:
 
     try:
         yield
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
     except duckdb.OutOfMemoryException as error:
         raise SqlError(
             "The question needs more memory than it may have.",

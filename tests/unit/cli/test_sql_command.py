@@ -4,6 +4,10 @@ import csv
 import io
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +18,7 @@ from click.testing import Result
 from analytex.apply.loop import Applier
 from analytex.auth.environments import create_environment
 from analytex.auth.keys import prepare_first_start
+from analytex.cli.main import INTERRUPTED
 from analytex.domain.environments import Environment
 from analytex.domain.events import Event, EventType
 from analytex.domain.profiles import Company, User
@@ -275,6 +280,24 @@ def test_too_much_memory_is_refused(run: Run, data: Path) -> None:
 
     assert result.exit_code == 1
     assert "needs more memory than it may have" in result.stderr
+
+
+@pytest.mark.slow  # 1.5 seconds
+def test_ctrl_c_ends_a_question_that_takes_for_ever(data: Path) -> None:
+    """At once, and not when DuckDB has an answer."""
+    endless = "SELECT sum(a.range * b.range) FROM range(10000000000) a, range(10000000000) b"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "analytex", "sql", endless, "--data", str(data)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == INTERRUPTED
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_one_form_at_a_time(run: Run, data: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from analytex import errors
 from analytex.errors import AnalytexError, RateLimited, Retryable
+from analytex.history.engine import TooSlow
 from analytex.http.errors import STATUS, error_reply
 
 NEVER_SENT = {
@@ -21,6 +22,11 @@ def test_every_error_has_a_status_or_is_never_sent() -> None:
     """A new error that is forgotten here would be a 500."""
     family = set(AnalytexError.__subclasses__()) | set(Retryable.__subclasses__())
     assert set(STATUS) == family - NEVER_SENT
+
+
+def test_an_error_of_a_kind_has_the_status_of_its_kind() -> None:
+    """A question that takes too long is unavailable, and not a fault of ours."""
+    assert error_reply(TooSlow()).status == 503
 
 
 @pytest.mark.parametrize("kind", STATUS, ids=lambda kind: kind.__name__)
