@@ -29,6 +29,7 @@ import msgspec
 from analytex import __version__
 from analytex.domain.history import FOLDER as HISTORY
 from analytex.domain.history import NO_TABLE
+from analytex.domain.jobs import JobKind
 from analytex.errors import BackupError, DataDirectoryError
 from analytex.eventlog.open import FILE as LOG_FILE
 from analytex.history.leases import Lease
@@ -50,6 +51,7 @@ from analytex.service.copies import (
 )
 from analytex.storage.embedded import FILE as STORE_FILE
 from analytex.storage.embedded.snapshot import Snapshot, StoreSnapshot, check
+from analytex.storage.export_files import FOLDER as EXPORTS
 from analytex.storage.files import FOLDER as JOBS
 from analytex.storage.files import sync_directory
 from analytex.storage.open import make_directory
@@ -73,7 +75,7 @@ class _Moment(NamedTuple):
     version: int  #: of history
     history: list[str]  #: its files
     jobs: dict[str, BinaryIO]  #: files of jobs that have not ended, by name
-    ended: list[str]  #: names of files of jobs that have
+    ended: list[str]  #: names of files of jobs that have, and of exports
 
     def total(self, directory: Path) -> int:
         """Return about how many bytes are to be copied."""
@@ -193,7 +195,10 @@ def _hold(directory: Path, held: ExitStack, *, patient: bool) -> _Moment:
     others = [held.enter_context(Snapshot(directory / name)) for name in names]
     jobs: dict[str, BinaryIO] = {}
     ended: list[str] = []
-    for id, is_open in store.jobs():
+    for id, kind, is_open in store.jobs():
+        if kind == JobKind.EXPORT:  # it has no rows
+            ended += _export_files(directory, id)
+            continue
         names = [f"{JOBS}/{id}/{name}" for name in ("rows", "failed")]
         if not is_open:
             ended += [name for name in names if (directory / name).exists()]
@@ -204,6 +209,13 @@ def _hold(directory: Path, held: ExitStack, *, patient: bool) -> _Moment:
         if patient and names[0] not in jobs:
             raise _Again
     return _Moment(began_at, store, others, version, store.history_files(), jobs, ended)
+
+
+def _export_files(directory: Path, id: str) -> list[str]:
+    """Return the names of the files of an export that are ready."""
+    folder = directory / EXPORTS / id
+    ready = (path for path in folder.glob("*") if path.is_file() and path.suffix != ".part")
+    return sorted(f"{EXPORTS}/{id}/{path.name}" for path in ready)
 
 
 def _copy_table_log(directory: Path, root: Path, moment: _Moment) -> list[CopiedFile]:

@@ -134,6 +134,21 @@ def test_a_backup_is_of_the_moment_when_it_began(run: Run, data: Path, tmp_path:
     assert only_newer_are_read(data, version + 1)
 
 
+def test_exports_are_copied_as_far_as_they_are_ready(run: Run, data: Path, tmp_path: Path) -> None:
+    """One that is under way has no file of rows, and is not waited for."""
+    change(data, INSERT_JOB, 1, OPEN, "processing", None)
+    change(data, "UPDATE jobs SET family = 'export', kind = 'export'")
+    folder = data / "exports" / OPEN
+    (folder / "spill").mkdir(parents=True)
+    (folder / "events-2026-01-01.csv").write_bytes(b"ready\n")
+    (folder / "events-2026-01-02.csv.1.part").write_bytes(b"hal")
+
+    assert run("backup", "copy").exit_code == 0
+
+    copied = tmp_path / "copy" / "data" / "exports" / OPEN
+    assert [path.name for path in copied.iterdir()] == ["events-2026-01-01.csv"]
+
+
 def test_history_that_the_store_does_not_know_yet_is_left_out(
     run: Run, data: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ class JobState(NamedTuple):
     """A job, for those who copy its files."""
 
     id: str
+    kind: str  #: a `JobKind`
     open: bool  #: whether it has not ended
 
 
@@ -87,7 +88,8 @@ class StoreSnapshot(Snapshot):
 
     def jobs(self) -> list[JobState]:
         """Return all jobs."""
-        return [JobState(id, bool(is_open)) for id, is_open in self._all("jobs", "jobs")]
+        found = self._all("jobs", "jobs")
+        return [JobState(id, kind, bool(is_open)) for id, kind, is_open in found]
 
 
 def check(path: Path) -> None:

@@ -10,4 +10,4 @@ SELECT version FROM history
 SELECT path FROM history_files ORDER BY path
 
 -- name: jobs
-SELECT id, finished_at IS NULL FROM jobs ORDER BY number
+SELECT id, kind, finished_at IS NULL FROM jobs ORDER BY number
