@@ -13,7 +13,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024  #: the format is known by then: white space, 
 _COUNT_BYTES: Final = 256 * 1024  # at once: of lines of a byte or two each a copy is made
 _SURE_BYTES: Final = 4  # enough to know every byte-order mark
 # Of a CSV file; line breaks inside quotes do not end it.
-_FIRST_LINE: Final = re.compile(rb'[^"\n]*+(?:"[^"]*+"[^"\n]*+)*+\n')
+_FIRST_LINE: Final = re.compile(rb'[^"\n]*+(?:"[^"]*+"[^"\n]*+)*\n')
 _EXPECTED: Final = {
     FileFormat.NDJSON: "NDJSON, a JSON object on each line",
     FileFormat.CSV: "CSV, with the names of its columns in the first line",

@@ -21,9 +21,10 @@ MAX_DEPTH: Final = 512
 _MIB: Final = 1024 * 1024
 _LONG_NAME: Final = 1024
 
-# The possessive quantifiers (`*+`) keep no way back, so even a string of 50 MB needs no memory.
+# The possessive quantifiers (`*+`) keep no way back, so even a string of 50 MB needs no memory. Not
+# around groups in which there is a choice: before Python 3.11.5 those match wrongly (gh-106052).
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_FLAT: Final = rb'[^][{}"]*+(?:' + _STRING + rb'[^][{}"]*+){0,64}+'  # without brackets
+_FLAT: Final = rb'[^][{}"]*+(?:' + _STRING + rb'[^][{}"]*+){0,64}'  # without brackets
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _SCALAR: Final = re.compile(_STRING + rb'|[^][{}",: \t\r\n]++', re.DOTALL)
 # As much as fits without a bracket whose partner is not near. The bounds keep one match short,
@@ -33,7 +34,7 @@ _RUN: Final = re.compile(
     + _STRING
     + rb"|[\[{]"
     + _FLAT
-    + rb'[\]}])[^][{}"]{0,4096}+){0,64}+',
+    + rb'[\]}])[^][{}"]{0,4096}+){0,64}',
     re.DOTALL,
 )
 
