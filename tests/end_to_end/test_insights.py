@@ -234,9 +234,7 @@ def test_a_question_that_takes_too_long_is_refused(
         client.identify("ada", {"plan": "team"})
         client.track("ada", "opened")
         for question, query in (("trends", BY), ("funnel", STEPS), ("top", "")):
-            # An answer may be quicker than the clock that would stop it, so more than one is asked.
-            asked = (client.get(f"/v1/insights/{question}?{query}") for _ in range(50))
-            refused = next(reply for reply in asked if reply.status_code != 200)
+            refused = client.get(f"/v1/insights/{question}?{query}")
 
             assert refused.status_code == 503, refused.text
             assert "query_timeout" in refused.text

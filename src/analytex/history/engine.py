@@ -7,6 +7,7 @@ that is asked for hot events only never needs it.
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,15 +80,17 @@ def within(db: "Connection", seconds: float) -> Iterator[None]:
     """
     import duckdb
 
+    late = TooSlow(details=f"It may take {seconds:g} seconds (setting `query_timeout`).")
+    deadline = time.monotonic() + seconds
     timer = threading.Timer(seconds, db.interrupt)
     timer.daemon = True
     timer.start()
     try:
         yield
+        if time.monotonic() > deadline:  # between two statements nothing can be interrupted
+            raise late
     except duckdb.InterruptException as error:
-        raise TooSlow(
-            details=f"It was stopped after {seconds:g} seconds (setting `query_timeout`)."
-        ) from error
+        raise late from error
     except duckdb.OutOfMemoryException as error:
         raise TooLarge(details="Ask for less at once, or raise `query_memory`.") from error
     except duckdb.IOException as error:
