@@ -30,11 +30,7 @@ _SCALAR: Final = re.compile(_STRING + rb'|[^][{}",: \t\r\n]++', re.DOTALL)
 # As much as fits without a bracket whose partner is not near. The bounds keep one match short,
 # because no other thread runs meanwhile.
 _RUN: Final = re.compile(
-    rb'[^][{}"]{0,4096}+(?:(?:'
-    + _STRING
-    + rb"|[\[{]"
-    + _FLAT
-    + rb'[\]}])[^][{}"]{0,4096}+){0,64}',
+    rb'[^][{}"]{0,4096}+(?:(?:' + _STRING + rb"|[\[{]" + _FLAT + rb'[\]}])[^][{}"]{0,4096}+){0,64}',
     re.DOTALL,
 )
 
