@@ -7,6 +7,7 @@ reference is that idle server, round by round. Every call and every row is count
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def measure(given: Options, report: Report) -> list[Round]:
         pool = turn.write_pool(folder)
         file = rows.write_ndjson(folder / "rows.ndjson", given.events)
         for number in range(given.rounds):
+            os.sync()  # or the disk would be busy with the file that we wrote
             with servers.analytex(folder / f"data-{number}", workers=given.workers) as server:
                 one = take(server, file, pool, given)
             rounds.append(one)

@@ -43,8 +43,10 @@ def accepted_to_readable(
     seen: dict[str, float] = {}
     failures: list[Exception] = []
 
+    # Before the first probe is sent, or the watcher could begin behind it.
+    last = reads.last_sequence(reads.store_path(server))
     watcher = threading.Thread(
-        target=_watch, args=(reads.store_path(server), seen, failures, seen_all)
+        target=_watch, args=(reads.store_path(server), last, seen, failures, seen_all)
     )
     sender = threading.Thread(target=_send_probes, args=(server, accepted, failures, sent_all))
     watcher.start()
@@ -92,12 +94,11 @@ def _send_probes(
 
 
 def _watch(
-    path: Path, seen: dict[str, float], failures: list[Exception], stop: threading.Event
+    path: Path, last: int, seen: dict[str, float], failures: list[Exception], stop: threading.Event
 ) -> None:
-    """Note when each new row of a real-time call is first seen; rows of imports are passed over."""
+    """Note when each row behind `last` is first seen; rows of imports are passed over."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-            last = connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
             query = (
                 "SELECT sequence, id FROM events WHERE sequence > ? AND source = 'backend-http' "
                 "ORDER BY sequence"

@@ -14,6 +14,11 @@ from servers import KEY, Server
 
 LAG = "x-analytex-lag"  # on a read that gave up waiting: how many records were still unapplied
 HEADERS = {"Authorization": f"Token {KEY}"}
+# One statement, so that what is sealed meanwhile counts once.
+ALL_EVENTS = """
+SELECT (SELECT count(*) FROM events WHERE sequence > (SELECT sealed FROM history))
+    + (SELECT coalesce(sum(rows), 0) FROM history_files)
+"""
 
 
 def send_one(server: Server, body: bytes, target: str = "/v1/track") -> str:
@@ -57,10 +62,21 @@ def wait_until_readable(server: Server, *, within: float) -> float:
 
 
 def stored_events(path: Path) -> int:
-    """Rows of the table `events` in a server's SQLite file, read beside it."""
+    """Events in a server's SQLite file, read beside it; and ours with those moved to history."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
-        count: int = connection.execute("SELECT count(*) FROM events").fetchone()[0]
+        tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'history_files'"
+        has_history = connection.execute(tables).fetchone()[0]
+        query = ALL_EVENTS if has_history else "SELECT count(*) FROM events"
+        count: int = connection.execute(query).fetchone()[0]
         return count
+
+
+def last_sequence(path: Path) -> int:
+    """The sequence of the newest event in a server's SQLite file; 0 if there is none."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        query = "SELECT coalesce(max(sequence), 0) FROM events"
+        sequence: int = connection.execute(query).fetchone()[0]
+        return sequence
 
 
 def store_path(server: Server) -> Path:

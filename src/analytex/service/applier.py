@@ -1,5 +1,6 @@
 """The applier's process: follows the log and works on jobs, sleeps while there is nothing to do."""
 
+import gc
 import os
 import select
 import signal
@@ -39,7 +40,8 @@ SMALL: Final = 512  # records; after fewer it is worth waiting for company
 PAUSE_S: Final = 0.004  # that long: rows per transaction grow, and so does the delay of a read
 BUSY: Final = 2048  # records; while the log brings so many at once, jobs get every fourth turn
 LOOK_EVERY_S: Final = 1.0  # without being woken: others may append to the log as well
-SYNC_EVERY_S: Final = 1.0
+GARBAGE: Final = 50_000  # objects; rows are no cycles, and looking for some cost 4 % of the time
+SYNC_EVERY_S: Final = 5.0  # for the log to be trimmed; calls wait behind each of these flushes
 
 
 class Process:
@@ -50,7 +52,7 @@ class Process:
         directory = settings.directory
         self._directory = directory
         self._wake = orders.wake
-        self._store = open_apply_store(directory)
+        self._store = open_apply_store(directory, checkpoint_beside=True)
         self._log = open_log_reader(directory)
         self._applier = Applier(
             self._log, self._store, company_from_metadata=settings.company_from_metadata
@@ -180,6 +182,8 @@ def main() -> None:
     process = Process(orders)
     signal.signal(signal.SIGTERM, process.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     process.run()
 
 

@@ -69,9 +69,12 @@ def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
     return EmbeddedKeyStore(path)
 
 
-def open_apply_store(directory: Path) -> ApplyStore:
-    """Open the applier's side of a data directory that exists."""
-    return EmbeddedApplyStore(directory / embedded.FILE)
+def open_apply_store(directory: Path, *, checkpoint_beside: bool = False) -> ApplyStore:
+    """Open the applier's side of a data directory that exists.
+
+    `checkpoint_beside`: a thread does what would hold up every writer's commit now and then.
+    """
+    return EmbeddedApplyStore(directory / embedded.FILE, checkpoint_beside=checkpoint_beside)
 
 
 def open_read_store(directory: Path) -> HistoryReadStore:

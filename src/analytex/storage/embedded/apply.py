@@ -11,6 +11,7 @@ from analytex.domain.events import Event
 from analytex.domain.profiles import Company, ProfileKind, User
 from analytex.errors import Conflict
 from analytex.storage.embedded import erase, rows
+from analytex.storage.embedded.checkpoints import Checkpointer
 from analytex.storage.embedded.runs import EmbeddedRunStore
 from analytex.storage.interface import Changes, Membership, ProfileKey
 from analytex.storage.jobs import Advance, Seen
@@ -29,10 +30,17 @@ class EmbeddedApplyStore(EmbeddedRunStore):
     and position belong to one transaction, so a power cut only means that some are applied again.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises sqlite3.Error if it cannot be opened."""
+    def __init__(self, path: Path, *, checkpoint_beside: bool = False) -> None:
+        """Open or create the file; `checkpoint_beside`: in a thread, not inside the commits.
+
+        Raises sqlite3.Error if it cannot be opened.
+        """
         self._db = sqlite.connect(path, __package__, synchronous="NORMAL")
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._checkpointer: Checkpointer | None = None
+        if checkpoint_beside:
+            self._checkpointer = Checkpointer(path)
+            self._db.execute("PRAGMA wal_autocheckpoint = 0")
 
     def position(self) -> int:
         """Return the log position up to which everything is stored."""
@@ -57,16 +65,22 @@ class EmbeddedApplyStore(EmbeddedRunStore):
             if moved.rowcount != 1:
                 raise Conflict(f"The store is not at position {start}.")
             self._put(changes)
+        self._help_checkpoints()
 
     def advance(self, changes: Changes, step: Advance) -> None:
         """Store rows of a job's file and how far it has come, in one transaction."""
         with sqlite.transaction(self._db):
             self._advance_job(step)
             self._put(changes)
+        self._help_checkpoints()
 
     def seen(self, environment_id: int, keys: Collection[bytes]) -> dict[bytes, Seen]:
         """Return what is known of those of the imported rows that are stored."""
-        found = self._find("seen", [(environment_id, key) for key in keys])
+        newest = self._db.execute(_SQL["newest_seen"], (environment_id,)).fetchone()[0]
+        if newest is None:
+            return {}
+        # Keys begin with the row's time: a file in that order brings only such as lie behind all.
+        found = self._find("seen", [(environment_id, key) for key in keys if key <= newest])
         return {row[1]: Seen(*row[2:]) for row in found}
 
     def buried(
@@ -97,7 +111,13 @@ class EmbeddedApplyStore(EmbeddedRunStore):
 
     def close(self) -> None:
         """Close the file."""
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self._db.close()
+
+    def _help_checkpoints(self) -> None:
+        if self._checkpointer is not None:
+            self._checkpointer.help(self._db)
 
     def _put(self, changes: Changes) -> None:
         db = self._db

@@ -31,6 +31,9 @@ FROM users WHERE environment_id = ? AND user_id IN (%s);
 SELECT environment_id, key, stored, job, seen
 FROM imported WHERE environment_id = ? AND key IN (%s);
 
+-- name: newest_seen
+SELECT max(key) FROM imported WHERE environment_id = ?;
+
 -- name: buried_users
 SELECT environment_id, hash, at
 FROM tombstones WHERE environment_id = ? AND kind = 'u' AND hash IN (%s);

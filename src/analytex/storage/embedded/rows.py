@@ -13,6 +13,7 @@ _properties: Final = msgspec.json.Decoder(dict[str, Json]).decode
 _stamps: Final = msgspec.json.Decoder(dict[str, Stamp]).decode
 _stamp: Final = msgspec.json.Decoder(Stamp).decode
 _EVENT_TYPES: Final = {str(kind): kind for kind in EventType}
+_TYPE_WORDS: Final = {kind: kind.value for kind in EventType}  # what sqlite3 takes as it is
 
 
 def user(row: tuple[Any, ...]) -> User:
@@ -93,7 +94,7 @@ def event_row(sequence: int, event: Event) -> tuple[Any, ...]:
         sequence,
         event.id,
         event.environment_id,
-        event.event_type,
+        _TYPE_WORDS[event.event_type],
         event.event_name,
         event.user_id,
         event.company_id,
