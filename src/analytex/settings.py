@@ -102,7 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "them down. Without calls they take all of it.",
             extra={"unit": "of the time"},
         ),
-    ] = 0.2
+    ] = 0.1
     job_keep: Annotated[
         float,
         Meta(
@@ -293,6 +293,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "the same fields."
         ),
     ] = "text"
+    console: Annotated[
+        bool,
+        Meta(description="Serve the pages for browsers at `/console`; `/` leads browsers there."),
+    ] = True
     metrics_open: Annotated[
         bool,
         Meta(

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analytex.domain.jobs import FileFormat, Job, JobKind, RowsFile
-from analytex.observability.metrics import OpenJobs
+from analytex.domain.jobs import FileFormat, Job, JobKind, JobStatus, RowsFile
+from analytex.observability.metrics import EndedJobs, OpenJobs
 from analytex.storage.interface import ApplyStore
 from analytex.storage.jobs import JobStore
 from analytex.storage.open import open_job_store, open_watch_store
@@ -67,3 +67,18 @@ def test_a_job_that_has_ended_is_not_open(
     apply.end_job(job.number, status=job.status, at=9, reason=None)
 
     assert list(watch.open_jobs()) == []
+
+
+def test_jobs_that_have_ended_are_added_up(
+    apply: ApplyStore, jobs: JobStore, watch: WatchStore
+) -> None:
+    """So that an alert can say that one has failed."""
+    for id, status in (("a", JobStatus.COMPLETED), ("b", JobStatus.FAILED), ("c", None)):
+        job = jobs.create_job(msgspec.structs.replace(JOB, id=id), at_most=9)
+        if status is not None:
+            apply.end_job(job.number, status=status, at=9, reason=None)
+
+    assert sorted(watch.ended_jobs()) == [
+        EndedJobs("import", "completed", 1),
+        EndedJobs("import", "failed", 1),
+    ]

@@ -54,6 +54,8 @@ class Keyring:
         self._store = store
         self._clock = clock
         self._known: dict[bytes, _Known] = {}
+        self._by_id: dict[str, _Known] = {}
+        self._environments: dict[int, Environment] = {}
         self._app_tokens: frozenset[bytes] = frozenset()
         self._version: int | None = None
         self._looked_at = 0
@@ -79,6 +81,17 @@ class Keyring:
             raise refusals.lacks(known.scope, needs)
         return known.scope
 
+    def scope_of(self, key_id: str) -> Scope | None:
+        """Return what the key of that id stands for; None if there is none, or it has ended."""
+        known = self._by_id.get(key_id)
+        if known is None or (known.ends_at is not None and self._clock() >= known.ends_at):
+            return None
+        return known.scope
+
+    def environment(self, environment_id: int) -> Environment:
+        """Return an environment that a scope names."""
+        return self._environments[environment_id]
+
     def refresh(self) -> None:
         """Load the keys again if they changed. Raises Unavailable; what was known stays."""
         version = self._store.version()
@@ -87,6 +100,8 @@ class Keyring:
         keys = self._store.keys()  # before the environments: each key finds its own among them
         environments = {each.id: each for each in self._store.environments()}
         self._known = {key.hash: _known(key, environments[key.environment_id]) for key in keys}
+        self._by_id = {known.scope.key_id: known for known in self._known.values()}
+        self._environments = environments
         self._app_tokens = frozenset(each.app_token.encode() for each in environments.values())
         self._version = version
 
@@ -119,11 +134,12 @@ def create_key(
     permissions: Iterable[Permission],
     at: int,
     secret: str | None = None,
+    id: str | None = None,
 ) -> NewKey:
-    """Make and store a key. Raises Conflict if the given secret is a key already."""
+    """Make and store a key. Raises Conflict if the given secret, or the given id, is a key's."""
     secret = secret or make_key()
     key = Key(
-        id=secrets.token_hex(4),
+        id=id or secrets.token_hex(4),
         environment_id=environment_id,
         name=name,
         hint=_hint(secret),
@@ -135,10 +151,13 @@ def create_key(
     return NewKey(key, secret)
 
 
-def rotate_key(store: KeyStore, key_id: str, *, at: int, grace_s: float = 0) -> NewKey:
+def rotate_key(
+    store: KeyStore, key_id: str, *, at: int, grace_s: float = 0, new_id: str | None = None
+) -> NewKey:
     """Make a key like that one, which ends `grace_s` seconds later.
 
-    Raises NotFound, and Conflict if the old key has ended. A crash in between leaves both valid.
+    Raises NotFound, and Conflict if the old key has ended, or `new_id` is a key's already. A
+    crash in between leaves both valid.
     """
     keys = store.keys()
     old = next((key for key in keys if key.id == key_id), None)
@@ -154,6 +173,7 @@ def rotate_key(store: KeyStore, key_id: str, *, at: int, grace_s: float = 0) -> 
         name=old.name,
         permissions=old.permissions,
         at=at,
+        id=new_id,
     )
     store.revoke_key(key_id, at=at + round(grace_s * 1_000_000))
     return new

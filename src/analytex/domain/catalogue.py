@@ -102,6 +102,14 @@ def data_type(entry: Entry) -> ValueType:
     return ValueType.STRING
 
 
+def value_type(value: msgspec.Raw) -> ValueType:
+    """Return the type of one value."""
+    found = _value(value)
+    if isinstance(found, str) and _is_date(found):
+        return ValueType.DATE
+    return _TYPES[type(found)]
+
+
 def has_conflict(entry: Entry) -> bool:
     """Tell whether values of several types were seen. A null, which removes, is none."""
     return len(entry.types.keys() - {ValueType.NULL}) > 1

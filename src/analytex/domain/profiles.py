@@ -39,3 +39,11 @@ class User(Profile, kw_only=True):
 
 class Company(Profile, kw_only=True):
     """A company (account, group, organisation)."""
+
+
+class ProfileFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which users or companies are looked for; everything must fit."""
+
+    begin: str = ""  #: how the id begins
+    company_id: str | None = None  #: of users: that belong to it
+    text: str | None = None  #: is in a value, whatever the case of the letters a to z

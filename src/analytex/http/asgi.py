@@ -2,14 +2,14 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,7 +96,20 @@ def _operation_routes(deps: Deps) -> list[Route]:
 
 def _quarantine_routes(deps: Deps) -> list[Route]:
     item = "/v1/quarantine/{id}"
-    taken_in: dict[tuple[str, str], Handler] = {
+    return [
+        Route("/v1/quarantine", quarantine.list_refused(deps)),
+        Route(
+            item,
+            _by_method(quarantine.get_refused(deps), delete=quarantine.remove(deps)),
+            methods=["GET", "DELETE"],
+        ),
+        Route(f"{item}/replay", quarantine.replay(deps, taken_in(deps)), methods=["POST"]),
+    ]
+
+
+def taken_in(deps: Deps) -> dict[tuple[str, str], Handler]:
+    """Return what answers the calls that take something in, by method and path."""
+    return {
         ("POST", "/v1/identify"): calls.accept(deps, Call.IDENTIFY),
         ("POST", "/v1/companies/identify"): calls.accept(deps, Call.IDENTIFY_COMPANY),
         ("POST", "/v1/track"): calls.accept(deps, Call.TRACK),
@@ -106,15 +119,6 @@ def _quarantine_routes(deps: Deps) -> list[Route]:
         ("DELETE", "/v1/users"): jobs.delete(deps, JobKind.DELETE_USERS),
         ("DELETE", "/v1/companies"): jobs.delete(deps, JobKind.DELETE_COMPANIES),
     }
-    return [
-        Route("/v1/quarantine", quarantine.list_refused(deps)),
-        Route(
-            item,
-            _by_method(quarantine.get_refused(deps), delete=quarantine.remove(deps)),
-            methods=["GET", "DELETE"],
-        ),
-        Route(f"{item}/replay", quarantine.replay(deps, taken_in), methods=["POST"]),
-    ]
 
 
 def _job_routes(deps: Deps) -> list[Route]:
@@ -184,8 +188,13 @@ def _by_method(get: Handler, **others: Handler) -> Handler:
     return handle
 
 
-def app(deps: Deps) -> ASGIApp:
-    """Return the ASGI application."""
+def app(deps: Deps, mounts: Mapping[str, Callable[[], ASGIApp]] | None = None) -> ASGIApp:
+    """Return the ASGI application.
+
+    `mounts` are further applications by the path below which all is theirs (`/console`), which
+    stays in the paths that they are given. One is made when it is first asked for. Browsers that
+    ask for `/` are sent to the first of them.
+    """
     inner = Starlette(
         routes=routes(deps),
         exception_handlers={
@@ -195,7 +204,36 @@ def app(deps: Deps) -> ASGIApp:
         },
     )
     inner.router.redirect_slashes = False
-    return Envelope(inner, deps)
+    return Envelope(_Mounts(inner, mounts) if mounts else inner, deps)
+
+
+class _Mounts:
+    """Hands on to the application that a path belongs to."""
+
+    def __init__(self, others: ASGIApp, mounts: Mapping[str, Callable[[], ASGIApp]]) -> None:
+        self._others = others
+        self._make = mounts
+        self._made: dict[str, ASGIApp] = {}
+        self._first = next(iter(mounts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        prefix = "/" + path[1:].partition("/")[0]
+        if prefix in self._make:
+            scope["state"]["mount"] = prefix
+            if prefix not in self._made:
+                self._made[prefix] = self._make[prefix]()
+            await self._made[prefix](scope, receive, send)
+        elif path == "/" and _is_browser(scope):
+            await RedirectResponse(self._first, headers={"vary": "accept"})(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+
+def _is_browser(scope: Scope) -> bool:
+    accept = dict(scope["headers"]).get(b"accept", b"")
+    return b"text/html" in accept and scope["method"] in ("GET", "HEAD")
 
 
 class Envelope:
@@ -232,6 +270,9 @@ class Envelope:
 
 def _known(scope: Scope) -> tuple[str, str]:
     """Return a request's method and address as the routes have them: few, whatever is sent."""
+    mount = scope["state"].get("mount")
+    if mount is not None:  # all its pages count as one
+        return (scope["method"] if scope["method"] in ("GET", "POST") else OTHER), mount
     route = scope.get("route")
     if not isinstance(route, Route):
         return OTHER, OTHER

@@ -33,7 +33,7 @@ def bulk_identify(deps: Deps, kind: JobKind) -> Handler:
 
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.INGEST)
-        job = await _take_rows(request, deps, scope, kind)
+        job = await take_rows(request, deps, scope, kind)
         return _job(job, scope, 202)
 
     return handle
@@ -49,7 +49,7 @@ def create_import(deps: Deps) -> Handler:
                 "The request is not multipart/form-data.",
                 details="Expected a form with the part `file`, a CSV or NDJSON file.",
             )
-        job = await _take_rows(request, deps, scope, JobKind.IMPORT)
+        job = await take_rows(request, deps, scope, JobKind.IMPORT)
         return _job(job, scope, 200)
 
     return handle
@@ -100,7 +100,7 @@ def list_errors(deps: Deps) -> Handler:
         job = await _find(request, deps, scope, None)
         form = request.query_params.get("format", "json")
         if form == "csv":
-            return StreamingResponse(_csv(deps, job), media_type="text/csv; charset=utf-8")
+            return StreamingResponse(errors_csv(deps, job), media_type="text/csv; charset=utf-8")
         if form == "rows":
             return _failed_rows(deps, job)
         if form != "json":
@@ -135,8 +135,11 @@ def retry(deps: Deps) -> Handler:
     return handle
 
 
-async def _take_rows(request: Request, deps: Deps, scope: Scope, kind: JobKind) -> Job:
-    """Put the rows on disk, and then the job; nothing is left of one that is refused."""
+async def take_rows(request: Request, deps: Deps, scope: Scope, kind: JobKind) -> Job:
+    """Put the rows on disk, and then the job; nothing is left of one that is refused.
+
+    Raises JobRunning, what `receive_file` and `receive_list` raise, and BadRequest.
+    """
     await deps.jobs.check_free(scope, kind.family)
     id, path = await deps.jobs.new_file()
     try:
@@ -186,7 +189,8 @@ def _job(job: Job, scope: Scope, status: int) -> Response:
     return json_reply(job_replies.job_reply(job, scope.app_token, time.time_ns() // 1000), status)
 
 
-async def _csv(deps: Deps, job: Job) -> AsyncIterator[str]:
+async def errors_csv(deps: Deps, job: Job) -> AsyncIterator[str]:
+    """Yield the errors of a job as CSV, with a header."""
     after, header = 0, True
     while True:
         errors = await deps.jobs.errors(job, after=after, limit=_CSV_PAGE)

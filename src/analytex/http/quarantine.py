@@ -1,6 +1,6 @@
 """The quarantine over HTTP: look at refused requests, send them again, remove them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from analytex.errors import AlreadyReplayed, BadRequest
 from analytex.http.deps import Deps
 from analytex.http.headers import REQUEST_ID
 from analytex.http.paging import json_reply, paging
-from analytex.http.scope import authorise
+from analytex.http.scope import SPEAKS_FOR, authorise
 from analytex.wire import replies
 from analytex.wire.quarantine_replies import (
     QuarantineMetadata,
@@ -34,11 +34,11 @@ def list_refused(deps: Deps) -> Handler:
 
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.READ)
-        wanted = _filter(request)
+        wanted = refused_filter(request)
         form = request.query_params.get("format", "json")
         if form == "ndjson":
-            lines = _lines(deps, scope, wanted)
-            return StreamingResponse(lines, media_type="application/x-ndjson; charset=utf-8")
+            found = lines(deps, scope, wanted)
+            return StreamingResponse(found, media_type="application/x-ndjson; charset=utf-8")
         if form != "json":
             raise BadRequest("`format` is not valid.", details="Expected json or ndjson.")
         limit, cursor = paging(request)
@@ -86,16 +86,45 @@ def replay(deps: Deps, handlers: Mapping[tuple[str, str], Handler]) -> Handler:
     async def handle(request: Request) -> Response:
         scope = authorise(request, deps.keyring, Permission.INGEST)
         refused = await _find(request, deps, scope)
-        if refused.replayed_at is not None:
-            raise AlreadyReplayed(details=f"It was accepted as {refused.replayed_as}.")
-        call = handlers[refused.method, refused.path]
-        reply = await call(await _again(request, refused))
-        if reply.status_code < 300:
-            request_id = reply.headers.get(REQUEST_ID, request.state.request_id)
-            await deps.quarantine.replayed(refused, request_id)
-        return reply
+        _check_not_replayed(refused)
+        again = await _again(request, refused)
+        return await _send_again(again, deps, handlers, refused)
 
     return handle
+
+
+async def replay_with(
+    request: Request,
+    deps: Deps,
+    handlers: Mapping[tuple[str, str], Handler],
+    refused: Refused,
+    body: bytes,
+    scope: Scope,
+) -> str:
+    """Send a refused request again with that body, for whom `scope` names, whatever `request` is.
+
+    Returns the id of the request that was accepted. Raises AlreadyReplayed, and what the call does.
+    """
+    _check_not_replayed(refused)
+    given = {**request.scope, SPEAKS_FOR: scope}
+    again = Request(_scope_again(given, refused, _headers_again(request, refused)), _body(body))
+    reply = await _send_again(again, deps, handlers, refused)
+    return reply.headers.get(REQUEST_ID, request.state.request_id)
+
+
+def _check_not_replayed(refused: Refused) -> None:
+    if refused.replayed_at is not None:
+        raise AlreadyReplayed(details=f"It was accepted as {refused.replayed_as}.")
+
+
+async def _send_again(
+    again: Request, deps: Deps, handlers: Mapping[tuple[str, str], Handler], refused: Refused
+) -> Response:
+    reply = await handlers[refused.method, refused.path](again)
+    if reply.status_code < 300:
+        request_id = reply.headers.get(REQUEST_ID, again.state.request_id)
+        await deps.quarantine.replayed(refused, request_id)
+    return reply
 
 
 async def _find(request: Request, deps: Deps, scope: Scope) -> Refused:
@@ -104,25 +133,36 @@ async def _find(request: Request, deps: Deps, scope: Scope) -> Refused:
 
 async def _again(request: Request, refused: Refused) -> Request:
     """Return the refused request as this one sends it again. Raises BadRequest."""
-    scope: dict[str, Any] = {
-        **request.scope,
-        "method": refused.method,
-        "path": refused.path,
-        "raw_path": refused.path.encode(),
-        "query_string": refused.query.encode(),
-    }
     if _has_body(request):
-        return Request(scope, request.receive)
+        headers = request.scope["headers"]
+        return Request(_scope_again(request.scope, refused, headers), request.receive)
     if not refused.whole:
         raise BadRequest(
             "The request was not kept whole.",
             details="Send the mended body along with the replay.",
         )
+    headers = _headers_again(request, refused)
+    return Request(_scope_again(request.scope, refused, headers), _body(refused.body))
+
+
+def _scope_again(
+    given: MutableMapping[str, Any], refused: Refused, headers: list[tuple[bytes, bytes]]
+) -> dict[str, Any]:
+    return {
+        **given,
+        "method": refused.method,
+        "path": refused.path,
+        "raw_path": refused.path.encode(),
+        "query_string": refused.query.encode(),
+        "headers": headers,
+    }
+
+
+def _headers_again(request: Request, refused: Refused) -> list[tuple[bytes, bytes]]:
     kept = [header for header in request.scope["headers"] if header[0] not in _OF_A_BODY]
     if refused.content_type:
         kept.append((b"content-type", refused.content_type.encode("latin-1")))
-    scope["headers"] = kept
-    return Request(scope, _body(refused.body))
+    return kept
 
 
 def _has_body(request: Request) -> bool:
@@ -139,12 +179,14 @@ def _body(body: bytes) -> Receive:
     return receive
 
 
-async def _lines(deps: Deps, scope: Scope, wanted: RefusedFilter) -> AsyncIterator[bytes]:
+async def lines(deps: Deps, scope: Scope, wanted: RefusedFilter) -> AsyncIterator[bytes]:
+    """Yield all of them as NDJSON, newest first."""
     async for some in deps.quarantine.export(scope, wanted):
         yield b"".join(replies.encode(refused_reply(each)) + b"\n" for each in some)
 
 
-def _filter(request: Request) -> RefusedFilter:
+def refused_filter(request: Request) -> RefusedFilter:
+    """Return which refused requests are asked for. Raises BadRequest."""
     asked = request.query_params
     status = asked.get("status")
     if status is not None and not (status.isascii() and status.isdecimal() and len(status) == 3):

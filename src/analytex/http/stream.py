@@ -42,20 +42,29 @@ def stream_events(deps: Deps) -> Handler:
         scope = authorise(request, deps.keyring, Permission.READ)
         wanted = event_filter(request)
         files, refused = _flag(request, "files"), _flag(request, "refused")
-        after = _after(request)
+        after = place_of(request)
         if request.method == "HEAD":
             return Response(headers=HEADERS)
         stream = deps.live.open(scope, wanted, files=files, refused=refused, after=after)
-        return _Streaming(stream, lambda: authorise(request, deps.keyring, Permission.READ))
+        return Streaming(stream, lambda: authorise(request, deps.keyring, Permission.READ))
 
     return handle
 
 
-class _Streaming(StreamingResponse):
+class Streaming(StreamingResponse):
     """A reply that ends with its stream, or its reader, or the key."""
 
-    def __init__(self, stream: Stream, check_key: Callable[[], object]) -> None:
-        super().__init__(_frames(stream, check_key), headers=HEADERS)
+    def __init__(
+        self,
+        stream: Stream,
+        check_key: Callable[[], object],
+        show: Callable[[Piece], bytes] | None = None,
+    ) -> None:
+        """`check_key` raises an AnalytexError once the reader may not read any more.
+
+        `show` writes a piece, as `frame` does.
+        """
+        super().__init__(_frames(stream, check_key, show or frame), headers=HEADERS)
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +75,9 @@ class _Streaming(StreamingResponse):
             self._stream.close()
 
 
-async def _frames(stream: Stream, check_key: Callable[[], object]) -> AsyncIterator[bytes]:
+async def _frames(
+    stream: Stream, check_key: Callable[[], object], show: Callable[[Piece], bytes]
+) -> AsyncIterator[bytes]:
     yield b"id: %b\nretry: %d\n\n" % (_id(stream.place), RETRY_MS)
     checked = time.monotonic()
     try:
@@ -75,7 +86,7 @@ async def _frames(stream: Stream, check_key: Callable[[], object]) -> AsyncItera
                 check_key()
                 checked = time.monotonic()
             if pieces:
-                yield b"".join(map(frame, pieces))
+                yield b"".join(map(show, pieces))
             elif stream.ending is None:
                 yield b":\nid: %b\n\n" % _id(stream.place)
     except AnalytexError as error:  # the key was revoked, or the store cannot be read
@@ -96,8 +107,11 @@ def _id(place: Place) -> bytes:
     return str(place).encode()
 
 
-def _after(request: Request) -> Place | None:
-    """Return where the reader was; the header is the newer place if both are there."""
+def place_of(request: Request) -> Place | None:
+    """Return where the reader was; the header is the newer place if both are there.
+
+    Raises BadRequest.
+    """
     text = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
     if not text:
         return None

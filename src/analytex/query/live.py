@@ -70,6 +70,10 @@ class Live:
         self._streams.add(stream)
         return stream
 
+    def now(self, *, refused: bool) -> Place:
+        """Return a place behind which is all that comes from now on."""
+        return self._begin(refused)
+
     def stop(self) -> None:
         """End all streams, so that their requests end; no more are opened."""
         self._stopping = True

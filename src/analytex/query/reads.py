@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from analytex.domain.events import Event, EventFilter
-from analytex.domain.profiles import Company, User
+from analytex.domain.profiles import Company, ProfileFilter, User
 from analytex.history.reading import Engine
 from analytex.query import cursors
 from analytex.query.events import list_events
@@ -15,6 +15,7 @@ from analytex.storage.sealing import HistoryReadStore
 from analytex.storage.threads import StoreThreads
 
 THREADS: Final = 4
+LOOK_AT: Final = 20_000  # profiles, for one page of those that fit: some hundredths of a second
 COUNT_AT_MOST: Final = 10_000  # above it a count would be slow, and is not given
 _FIRST_WAIT_S: Final = 0.001
 _LONGEST_WAIT_S: Final = 0.02
@@ -95,6 +96,34 @@ class Reads:
             return _page(found, limit, lambda company: company.id, total)
 
         return await self._threads.run(read)
+
+    async def find_users(
+        self, environment_id: int, wanted: ProfileFilter, *, cursor: str | None, limit: int
+    ) -> Page[User]:
+        """Return users that fit, by id, out of the next `LOOK_AT` ones that begin as wanted.
+
+        The page may have few items, or none, and still one behind it. Raises BadRequest for a
+        cursor that is not ours.
+        """
+        after = "" if cursor is None else cursors.decode(cursor, str)
+        found, last = await self._threads.run(
+            lambda store: store.find_users(
+                environment_id, wanted, after=after, look_at=LOOK_AT, limit=limit
+            )
+        )
+        return Page(found, None if last is None else cursors.encode(last), None)
+
+    async def find_companies(
+        self, environment_id: int, wanted: ProfileFilter, *, cursor: str | None, limit: int
+    ) -> Page[Company]:
+        """Return companies that fit, as `find_users` does users."""
+        after = "" if cursor is None else cursors.decode(cursor, str)
+        found, last = await self._threads.run(
+            lambda store: store.find_companies(
+                environment_id, wanted, after=after, look_at=LOOK_AT, limit=limit
+            )
+        )
+        return Page(found, None if last is None else cursors.encode(last), None)
 
     async def events(
         self, environment_id: int, wanted: EventFilter, *, cursor: str | None, limit: int

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any, Final, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from analytex.auth.administration import Administration
 from analytex.auth.keys import Keyring
 from analytex.errors import AnalytexError
 from analytex.eventlog.interface import LogWriter
@@ -37,6 +39,8 @@ from analytex.query.reads import Reads
 from analytex.query.relation import EventsRelation
 from analytex.query.watch import Watch
 from analytex.service.child import LIFELINE, Orders, receive_orders
+from analytex.service.scheduling import take_short_slices
+from analytex.settings import Loaded, load
 from analytex.storage.export_files import ExportFiles
 from analytex.storage.files import JobFiles
 from analytex.storage.open import (
@@ -131,6 +135,7 @@ class Worker:
             ExportFiles(directory),
             wake=partial(_wake, orders.wake),
         )
+        self._administration = Administration(partial(open_key_store, directory, create=False))
         self._watch = Watch(
             directory,
             meter,
@@ -167,7 +172,9 @@ class Worker:
         )
         self._server = Server(
             uvicorn.Config(
-                app(deps),
+                app(deps, {"/console": lambda: _console(deps, self._administration)})
+                if settings.console
+                else app(deps),
                 http=cast(Any, partial(FastProtocol, deps)),
                 lifespan="off",
                 log_config=None,
@@ -207,6 +214,7 @@ class Worker:
             self._exports.close()
             self._live.close()
             self._quarantine.close()
+            self._administration.close()
             self._watch.close()
 
     def _supervisor_is_gone(self) -> None:
@@ -242,6 +250,20 @@ class Worker:
         self._watch.report(queue=self._log.waiting, connections=connections)
 
 
+def _console(deps: Deps, administration: Administration) -> ASGIApp:
+    # Imported when somebody opens it, so that the start does not wait for it.
+    from analytex.console.app import application
+
+    return application(deps, administration, _settings_again)
+
+
+def _settings_again() -> Loaded | None:
+    """Return what variables and the usual file say now; None if they cannot be read any more."""
+    with contextlib.suppress(AnalytexError):
+        return load()
+    return None
+
+
 def _wake(applier: int) -> None:
     # A full pipe: it will wake anyway. A broken one: the supervisor is gone, and so is it.
     with contextlib.suppress(BlockingIOError, BrokenPipeError):
@@ -260,6 +282,7 @@ def main() -> None:
     logs.configure(orders.settings.log_level, f"worker-{orders.number}", orders.settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_blocking(orders.wake, False)
+    take_short_slices()
     _allow_many_connections()
 
     async def run() -> None:

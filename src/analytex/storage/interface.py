@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from analytex.domain.environments import Environment, Key
 from analytex.domain.events import Event, EventFilter
-from analytex.domain.profiles import Company, ProfileKind, User
+from analytex.domain.profiles import Company, ProfileFilter, ProfileKind, User
 from analytex.storage.jobs import Advance, RunStore, Seen
 
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -121,6 +121,20 @@ class ReadStore(Protocol):
         self, environment_id: int, *, after: str | None, limit: int
     ) -> list[Company]:
         """Return companies in the order of their ids, behind the id `after`."""
+
+    def find_users(
+        self, environment_id: int, wanted: ProfileFilter, *, after: str, look_at: int, limit: int
+    ) -> tuple[list[User], str | None]:
+        """Look through the next `look_at` users behind the id `after` that begin as wanted.
+
+        Returns at most `limit` that fit, in the order of their ids, and behind which id to look on;
+        None: there are no more. `after` may be empty.
+        """
+
+    def find_companies(
+        self, environment_id: int, wanted: ProfileFilter, *, after: str, look_at: int, limit: int
+    ) -> tuple[list[Company], str | None]:
+        """Look through companies, as `find_users` does through users."""
 
     def count_companies(self, environment_id: int, *, at_most: int) -> int:
         """Return how many companies there are; stops counting at `at_most`."""

@@ -10,9 +10,9 @@ import msgspec
 
 from analytex import sqlite
 from analytex.domain.events import Event, EventFilter
-from analytex.domain.profiles import Company, User
+from analytex.domain.profiles import Company, ProfileFilter, User
 from analytex.errors import Unavailable
-from analytex.storage.embedded import FILE, rows
+from analytex.storage.embedded import FILE, find, rows
 from analytex.storage.embedded.events import find_events
 from analytex.storage.interface import Place
 
@@ -65,6 +65,24 @@ class EmbeddedReadStore:
     def count_companies(self, environment_id: int, *, at_most: int) -> int:
         """Return how many companies there are; stops counting at `at_most`."""
         return int(self._rows("count_companies", environment_id, at_most)[0][0])
+
+    def find_users(
+        self, environment_id: int, wanted: ProfileFilter, *, after: str, look_at: int, limit: int
+    ) -> tuple[list[User], str | None]:
+        """Look through the next users (see `ReadStore.find_users`)."""
+        with _reading():
+            return find.users(
+                self._db, environment_id, wanted, after=after, look_at=look_at, limit=limit
+            )
+
+    def find_companies(
+        self, environment_id: int, wanted: ProfileFilter, *, after: str, look_at: int, limit: int
+    ) -> tuple[list[Company], str | None]:
+        """Look through the next companies (see `ReadStore.find_users`)."""
+        with _reading():
+            return find.companies(
+                self._db, environment_id, wanted, after=after, look_at=look_at, limit=limit
+            )
 
     def list_events(
         self, environment_id: int, wanted: EventFilter, *, after: Place | None, limit: int

@@ -2,11 +2,11 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from analytex import sqlite
 from analytex.errors import Unavailable
-from analytex.observability.metrics import OpenJobs
+from analytex.observability.metrics import EndedJobs, OpenJobs
 from analytex.storage.embedded import FILE
 
 _SQL: Final = sqlite.queries(__package__, "watch.sql")
@@ -21,11 +21,18 @@ class EmbeddedWatchStore:
 
     def open_jobs(self) -> list[OpenJobs]:
         """Return the jobs that have not ended (see `WatchStore.open_jobs`)."""
-        try:
-            return [OpenJobs._make(row) for row in self._db.execute(_SQL["open_jobs"])]
-        except sqlite3.Error as error:
-            raise Unavailable(f"{FILE} cannot be read.", details=f"{error}.") from error
+        return [OpenJobs._make(row) for row in self._rows("open_jobs")]
+
+    def ended_jobs(self) -> list[EndedJobs]:
+        """Return the jobs that have ended (see `WatchStore.ended_jobs`)."""
+        return [EndedJobs._make(row) for row in self._rows("ended_jobs")]
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def _rows(self, query: str) -> list[Any]:
+        try:
+            return self._db.execute(_SQL[query]).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"{FILE} cannot be read.", details=f"{error}.") from error

@@ -1,0 +1,44 @@
+"""Addresses of pages about one thing, whose name may be anything."""
+
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from analytex.console.addresses import Pairs
+
+#: A longer address is no link: fifty of them would be more than a page may weigh. A name of 512
+#: characters can take 6 kB.
+LONGEST: Final = 1000
+
+
+def event_link(name: str) -> str:
+    """Return where the page of an event name is; empty if that would be too long, as below."""
+    return _short(f"/console/events/name?name={quote(name, safe='')}")
+
+
+def record_link(id: str) -> str:
+    """Return where the page of one accepted call or imported row is."""
+    return _short(f"/console/live/{quote(id, safe='')}")
+
+
+def values_link(property: str, event: str) -> str:
+    """Return where the values of an event's property are counted."""
+    return question_link("top", [("event", event), ("by", f"event.{property}")])
+
+
+def question_link(question: str, pairs: Pairs) -> str:
+    """Return where a question is asked."""
+    return _short(f"/console/{question}?{urlencode(pairs)}")
+
+
+def user_link(user_id: str) -> str:
+    """Return where a user's page is."""
+    return _short(f"/console/users/{quote(user_id, safe='')}")
+
+
+def company_link(company_id: str) -> str:
+    """Return where a company's page is."""
+    return _short(f"/console/companies/{quote(company_id, safe='')}")
+
+
+def _short(address: str) -> str:
+    return address if len(address) <= LONGEST else ""

@@ -1,0 +1,233 @@
+"""Who is signed in: the cookie of a session, its CSRF token, and the brake on guessing keys.
+
+The cookie `analytex_session` is JSON, signed with a secret that the store keeps, so every worker
+reads it, also after a restart. It names keys by their ids and never holds one:
+
+    {"id": "<random>", "at": 0, "keys": [["<key id>", <signed in, Unix seconds>], ...]}
+
+`at` is the place of the key whose environment is shown. A key that was revoked, or with which one
+signed in twelve hours ago, is left out when the cookie is read.
+"""
+
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from itsdangerous import BadData, URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from analytex.auth.keys import Keyring
+from analytex.domain.environments import Scope
+from analytex.errors import RateLimited
+
+COOKIE: Final = "analytex_session"
+PLACE: Final = "/console"
+LASTS_S: Final = 12 * 3600
+MOST_KEYS: Final = 20  # of a session: its cookie stays below 1 kB
+
+WINDOW_S: Final = 300.0
+FAILURES_OF_ONE: Final = 10  # in a window, of one address
+FAILURES_OF_ALL: Final = 300  # in a window, of all together
+
+_OWN_PAGE: Final = re.compile(r"/console(?:[/?][!-\[\]-~]*)?")  # printable, without backslash
+
+
+class SignedIn(NamedTuple):
+    """A key of a session."""
+
+    scope: Scope
+    at: int  #: when one signed in with it, Unix seconds
+
+
+class Session(NamedTuple):
+    """Who asks, and on behalf of which environment."""
+
+    id: str
+    chosen: int  #: the place of the key whose environment is shown
+    keys: tuple[SignedIn, ...]  #: at least one; one for each environment
+
+    @property
+    def scope(self) -> Scope:
+        """What the shown environment's key may do."""
+        return self.keys[self.chosen].scope
+
+    def with_key(self, scope: Scope, now: int) -> "Session":
+        """Return the session with that key, whose environment is shown from now on."""
+        others = [each for each in self.keys if _differ(each.scope, scope)][-(MOST_KEYS - 1) :]
+        return Session(self.id, len(others), (*others, SignedIn(scope, now)))
+
+    def without_key(self, key_id: str) -> "Session | None":
+        """Return the session without that key; None if it was the last one."""
+        left = tuple(each for each in self.keys if each.scope.key_id != key_id)
+        return Session(self.id, 0, left) if left else None
+
+    def choosing(self, app_token: str) -> "Session":
+        """Return the session with that environment shown, if it has a key for it."""
+        for place, each in enumerate(self.keys):
+            if each.scope.app_token == app_token:
+                return self._replace(chosen=place)
+        return self
+
+
+class Sessions:
+    """Reads and writes the cookie."""
+
+    def __init__(
+        self, secret: bytes, keyring: Keyring, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`secret` is one that the store keeps; `clock` returns Unix seconds."""
+        # The same secret signs links to files: what is derived here cannot be used there.
+        self._secret = hmac.digest(secret, b"analytex console sessions", "sha256")
+        self._keyring = keyring
+        self._clock = clock
+        self._signer = URLSafeSerializer(
+            self._secret,
+            salt=COOKIE,
+            signer_kwargs={"key_derivation": "hmac", "digest_method": "sha256"},
+        )
+
+    def begin(self, scope: Scope, session: Session | None = None) -> Session:
+        """Return a new session, or the given one, with that key."""
+        now = int(self._clock())
+        # A session that gets another key gets another name too: a token that somebody saw before
+        # is worth nothing afterwards.
+        started = Session(secrets.token_urlsafe(16), 0, session.keys if session else ())
+        return started.with_key(scope, now)
+
+    def read(self, request: Request) -> Session | None:
+        """Return the session of a request, if it has one. Raises Unavailable."""
+        text = request.cookies.get(COOKIE)
+        if not text or len(text) > 4096:
+            return None
+        try:
+            return self._session(self._signer.loads(text))
+        except (BadData, LookupError, TypeError, ValueError):
+            return None
+
+    def _session(self, given: dict[str, Any]) -> Session | None:
+        self._keyring.refresh()  # cheap; a key that was just revoked opens no page any more
+        oldest = self._clock() - LASTS_S
+        keys: list[SignedIn] = []
+        chosen = 0
+        for place, (key_id, at) in enumerate(given["keys"]):
+            scope = self._keyring.scope_of(key_id) if at > oldest else None
+            if scope is None:
+                continue
+            if place == given["at"]:
+                chosen = len(keys)
+            keys.append(SignedIn(scope, at))
+        return Session(given["id"], chosen, tuple(keys)) if keys else None
+
+    def write(self, request: Request, response: Response, session: Session) -> None:
+        """Give the browser the cookie of a session."""
+        given = {
+            "id": session.id,
+            "at": session.chosen,
+            "keys": [[each.scope.key_id, each.at] for each in session.keys],
+        }
+        response.set_cookie(
+            COOKIE,
+            str(self._signer.dumps(given)),
+            max_age=LASTS_S,
+            path=PLACE,
+            secure=over_tls(request),
+            httponly=True,
+            samesite="lax",  # not strict: a link from a chat shall open the page that it names
+        )
+
+    def end(self, request: Request, response: Response) -> None:
+        """Take the cookie away from the browser."""
+        response.delete_cookie(
+            COOKIE, path=PLACE, secure=over_tls(request), httponly=True, samesite="lax"
+        )
+
+    def token(self, session: Session) -> str:
+        """Return the CSRF token of a session."""
+        return hmac.digest(self._secret, f"csrf {session.id}".encode(), "sha256").hex()
+
+    def is_token(self, session: Session, given: str) -> bool:
+        """Tell whether that is the CSRF token of the session."""
+        return hmac.compare_digest(self.token(session).encode(), given.encode())
+
+
+def over_tls(request: Request) -> bool:
+    """Tell whether the browser speaks TLS, with us or with a proxy in front of us.
+
+    uvicorn believes `X-Forwarded-Proto` from this machine; behind a proxy elsewhere, the browser's
+    own Origin, which comes with every form, tells it.
+    """
+    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
+
+
+def is_cross_site(request: Request, public_url: str) -> bool:
+    """Tell whether a browser says that a page of another site sent this.
+
+    Browsers send `Sec-Fetch-Site` to what they trust (TLS, localhost), and `Origin` with any form.
+    What sends neither is no browser.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False
+    own = {request.headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()}
+    return urlsplit(origin).netloc.lower() not in own - {""}
+
+
+def own_page(address: str | None) -> str:
+    """Return the address if it is a page of the console, else that of its first page."""
+    if not address or not _OWN_PAGE.fullmatch(address):
+        return PLACE
+    path = unquote(address.partition("?")[0])
+    return PLACE if ".." in path.split("/") or "//" in path or "\\" in path else address
+
+
+class Brake:
+    """Counts failed sign-ins of a worker, and refuses to try more for a while."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._failures: dict[str, int] = {}
+        self._all = 0
+
+    def check(self, address: str) -> None:
+        """Raise RateLimited if too many failed of late, of this address or of all."""
+        now = self._clock()
+        if now - self._began >= WINDOW_S:
+            self._began, self._failures, self._all = now, {}, 0
+        of_one = self._failures.get(_network(address), 0)
+        if of_one >= FAILURES_OF_ONE or self._all >= FAILURES_OF_ALL:
+            raise RateLimited(
+                "Too many attempts to sign in failed.",
+                details="Wait some minutes; keys that are signed in are not affected.",
+                retry_after_s=int(self._began + WINDOW_S - now) + 1,
+            )
+
+    def failed(self, address: str) -> None:
+        """Count a failed attempt."""
+        place = _network(address)
+        self._failures[place] = self._failures.get(place, 0) + 1
+        self._all += 1
+
+
+def _network(address: str) -> str:
+    """Return what one sender has at hand: an address, of IPv6 a network of 64 bits."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _differ(one: Scope, other: Scope) -> bool:
+    return one.environment_id != other.environment_id
