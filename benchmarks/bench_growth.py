@@ -1,22 +1,28 @@
 """Does it stay as fast when millions of events are stored already?
 
-Fills a store through the log and the product's own applier, then measures `POST /v1/track` as
-bench_track and bench_drain do, in turns with an empty store: the ratio is loaded / empty. Also
-says how fast apply was at the beginning and at the end of the filling.
+Takes a copy of a directory whose events are in history (filled.py), then measures `POST /v1/track`
+as bench_track and bench_drain do, in turns with an empty store: the ratio is loaded / empty. Each
+turn begins with no event that is to be sealed soon, so that history alone makes the difference.
+Also says how fast apply was at the beginning and at the end of the filling, beside sealing.
 """
 
 from __future__ import annotations
 
-import time
+import os
+import shutil
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import broken
+import filled
 import options
-import preload
 import servers
 import turn
+from analytex.service.sealing import seal
+from analytex.settings import load
+from filled import Filled
 from options import Options
+from plain import NAME
 from report import Report, ratio, spread
 from turn import Turn
 
@@ -25,36 +31,29 @@ OF_EMPTY = 0.90  # of the empty store's calls per second
 Turns = dict[str, list[Turn]]
 
 
-def fill(folder: Path, given: Options, report: Report) -> list[float]:
-    """Make the loaded data directory; apply's records per second, slice by slice."""
-    report.progress(f"storing {given.events:,} events")
-    made = preload.make_records(
-        given.events,
-        preload.kinds(identify_share=0.05),
-        environment_id=preload.environment(folder),
-        start_us=time.time_ns() // 1000 - given.events * preload.APART_US,
-    )
-    return preload.fill_store(folder, made, given.events)
-
-
-def measure(given: Options, report: Report) -> tuple[list[float], Turns]:
-    """The speed of filling, and all rounds: empty, loaded, empty, loaded."""
+def measure(given: Options, made: Filled, report: Report) -> Turns:
+    """All rounds: empty, loaded, empty, loaded."""
     start = partial(servers.analytex, workers=given.workers)
     turns: Turns = {"empty": [], "loaded": []}
     with options.scratch(given) as folder:
-        filling = fill(folder / "loaded", given, report)
+        # What is sent is kept out of the directory that others use again.
+        shutil.copytree(made.folder, folder / "loaded", ignore=shutil.ignore_patterns(NAME))
         pool = turn.write_pool(folder)
         for number in range(given.rounds):
             for name in turns:
                 data = folder / (name if name == "loaded" else f"empty-{number}")
+                if name == "loaded":
+                    # What the last turn sent: both begin with no event that is to be sealed soon.
+                    seal(load({"data": str(data)}, environment={}).settings)
+                os.sync()  # or the disk would be busy with what was written before
                 with start(data) as server:
                     one = turn.take(server, pool, given, connections=given.connections[0])
                 turns[name].append(one)
                 report.progress(f"round {number + 1}, {name}: {one.load.rate:,.0f}/s")
-    return filling, turns
+    return turns
 
 
-def show(filling: list[float], turns: Turns, given: Options, report: Report) -> None:
+def show(filling: Sequence[float], turns: Turns, given: Options, report: Report) -> None:
     figures = {
         "accepted/s": ([one.load.rate for one in turns[name]] for name in turns),
         "drained/s": ([one.drained for one in turns[name]] for name in turns),
@@ -91,12 +90,17 @@ def show(filling: list[float], turns: Turns, given: Options, report: Report) -> 
 
 def main() -> int:
     given = options.read(
-        __doc__ or "", needs=("wrk", "analytex"), events=5_000_000, smoke_events=20_000
+        __doc__ or "",
+        needs=("wrk", "analytex"),
+        events=10_000_000,
+        smoke_events=20_000,
+        can_keep=True,
     )
     report = Report(__doc__ or "", given)
-    filling, turns = measure(given, report)
-    show(filling, turns, given, report)
-    report.keep("filling_per_s", filling)
+    with filled.directory(given, report) as made:
+        turns = measure(given, made, report)
+        show(made.rates, turns, given, report)
+    report.keep("filling_per_s", [*made.rates])
     report.keep("turns", {name: [one.plain() for one in list_] for name, list_ in turns.items()})
     return report.finish()
 

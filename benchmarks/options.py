@@ -34,6 +34,7 @@ class Options:
     workers: int  #: of `analytex serve`
     folder: Path  #: where the data directories are made
     json: Path | None  #: write every figure there too
+    filled: Path | None  #: a data directory that is made once and kept (see filled.py)
 
     @property
     def warm_up(self) -> float:
@@ -55,10 +56,11 @@ def read(
     connections: Sequence[int] = (64,),
     events: int = 0,
     smoke_events: int = 0,
+    can_keep: bool = False,
 ) -> Options:
     """Read the command line; the arguments after `needs` are the benchmark's defaults.
 
-    Exits with a sentence for each of `needs` that is missing.
+    `can_keep`: it takes --filled. Exits with a sentence for each of `needs` that is missing.
     """
     parser = argparse.ArgumentParser(description=question.strip().splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="1 short round; targets not asserted")
@@ -72,6 +74,10 @@ def read(
     )
     if events:
         parser.add_argument("--events", type=int, help=f"how many, default {events:,}")
+    if can_keep:
+        parser.add_argument(
+            "--filled", type=Path, help="keep what is filled in this folder, and use it again"
+        )
     parser.add_argument("--workers", type=int, default=1, help="of analytex serve, default 1")
     parser.add_argument(
         "--dir", type=Path, default=Path(tempfile.gettempdir()), help="a folder on a real disk"
@@ -89,6 +95,7 @@ def read(
         workers=given.workers,
         folder=given.dir,
         json=given.json,
+        filled=given.filled if can_keep else None,
     )
 
 

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 
 import servers
@@ -21,7 +20,6 @@ from bodies import identify_bodies, track_bodies
 from broken import Broken
 
 RECORDS_PER_FLUSH = 256  # about what a busy server's flush holds
-SLICE = 250_000  # records that the log holds at once while a store is filled
 POOL_SIZE = 50_000  # different bodies
 APART_US = 500  # microseconds between two preloaded records
 PROCESS = "bench00"  # the part of a record id that names the process that took the call
@@ -105,20 +103,3 @@ def applier(folder: Path) -> Iterator[Applier]:
     finally:
         store.close()
         reader.close()
-
-
-def fill_store(folder: Path, made: Iterator[bytes], count: int) -> list[float]:
-    """Put `count` events in the store, slice by slice; how many per second apply took of each."""
-    size = max(10_000, min(SLICE, count // 20))
-    rates = []
-    with applier(folder) as one:
-        done = 0
-        while done < count:
-            fill_log(folder, islice(made, min(size, count - done)), applied=one.position)
-            begun, before = time.perf_counter(), one.position
-            one.drain()
-            rates.append((one.position - before) / (time.perf_counter() - begun))
-            done += one.position - before
-            if one.position == before:
-                raise Broken(f"apply stopped after {done:,} of {count:,} records")
-    return rates

@@ -47,7 +47,7 @@ TIMES: Final = sorted(
     }
 )
 VALUES: Final[tuple[object, ...]] = (
-    *("a", "b", "7", "", "A", "ä", "2026-01-31", 7, 7.0, 8.5, -1, 0, 10**17, 10**25),
+    *("a", "b", "7", "", "tä", 'a"b', "A", "ä", "2026-01-31", 7, 7.0, 8.5, -1, 0, 10**17, 10**25),
     *(True, False, None, {"x": 1, "y": ["b", None]}, ["a", "b"], {}),
 )
 PROPERTIES: Final = [
@@ -58,7 +58,22 @@ PROPERTIES: Final = [
         *("event_type", "browser", "screen_width", "source"),
     )
 ]
-OPERANDS: Final = ("a", "b", "7", "7.0", "true", "2026-01-30", "opened", "u1", '{"x":1}', "-1", "")
+OPERANDS: Final = (
+    "a",
+    "tä",
+    "null",
+    'a"b',
+    "b",
+    "7",
+    "7.0",
+    "true",
+    "2026-01-30",
+    "opened",
+    "u1",
+    '{"x":1}',
+    "-1",
+    "",
+)
 
 
 def made_up(seed: int, number: int) -> World:

@@ -14,6 +14,8 @@ from analytex.wire.replies import encode, time_text
 
 BATCH: Final = 4096  # events in memory at a time, with the profiles that they change
 
+_FIRST_SEEN: Final = "first_seen_at"
+
 Item = TypeVar("Item", bound=Profile)
 
 
@@ -70,15 +72,21 @@ class Rebuild:
             self._fold(events)
             progress(self.events, total)
 
-    def differences(self) -> Iterator[Difference]:
-        """Yield what differs: users, then companies, by environment and id."""
+    def differences(
+        self, kept_since: Callable[[int], int | None] = lambda environment_id: None
+    ) -> Iterator[Difference]:
+        """Yield what differs: users, then companies, by environment and id.
+
+        `kept_since` says from when on events of an environment are kept (None: all are). What a
+        profile has of older ones can come from none, and is no difference.
+        """
         for user, again in _side_by_side(self._stored.scan_users(), self._rebuilt.scan_users()):
             self.users += 1
-            yield from _compare(ProfileKind.USER, user, again)
+            yield from _compare(ProfileKind.USER, user, again, kept_since)
         companies = _side_by_side(self._stored.scan_companies(), self._rebuilt.scan_companies())
         for company, rebuilt in companies:
             self.companies += 1
-            yield from _compare(ProfileKind.COMPANY, company, rebuilt)
+            yield from _compare(ProfileKind.COMPANY, company, rebuilt, kept_since)
 
     def _fold(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -117,28 +125,51 @@ def _key(profile: Profile) -> tuple[int, str]:
 
 
 def _compare(
-    kind: ProfileKind, stored: Profile | None, rebuilt: Profile | None
+    kind: ProfileKind,
+    stored: Profile | None,
+    rebuilt: Profile | None,
+    kept_since: Callable[[int], int | None],
 ) -> Iterator[Difference]:
     if stored == rebuilt:
         return
     one = stored or rebuilt
     assert one is not None
+    dropped = set() if stored is None else _dropped(stored, kept_since(one.environment_id))
     if stored is None or rebuilt is None:
-        whole = _json(_facts(one))
-        sides = (whole, None) if rebuilt is None else (None, whole)
-        yield Difference(one.environment_id, kind, one.id, None, *sides)
+        if dropped != _facts(one).keys():
+            whole = _json(_facts(one))
+            sides = (whole, None) if rebuilt is None else (None, whole)
+            yield Difference(one.environment_id, kind, one.id, None, *sides)
         return
     left, right = _facts(stored), _facts(rebuilt)
     for name in sorted(left.keys() | right.keys()):
-        if (value := left.get(name)) != (again := right.get(name)):
-            yield Difference(one.environment_id, kind, one.id, name, value, again)
+        if (value := left.get(name)) == (again := right.get(name)):
+            continue
+        # A newer event would give something newer, so events give nothing, or a later first time.
+        if name in dropped and (again is None or name == _FIRST_SEEN):
+            continue
+        yield Difference(one.environment_id, kind, one.id, name, value, again)
+
+
+def _dropped(stored: Profile, since: int | None) -> set[str]:
+    """Return which facts come from events before that time, which are not there any more."""
+    if since is None:
+        return set()
+    times = {_FIRST_SEEN: stored.first_seen_at, "identified_at": stored.identified_at}
+    for name, (at, _) in stored.stamps.items():
+        times |= {f"metadata.{name}": at, f"stamps.{name}": at}
+    if isinstance(stored, User) and stored.company_stamp is not None:
+        at, _ = stored.company_stamp
+        times |= {"company_id": at, "company_stamp": at}
+    facts = _facts(stored)
+    return {name for name, at in times.items() if at is not None and at < since and name in facts}
 
 
 def _facts(profile: Profile) -> dict[str, Json]:
     """What a profile says, by name, as JSON; what it does not say is left out."""
     facts = {f"metadata.{name}": value for name, value in profile.properties.items()}
     facts |= {f"stamps.{name}": _moment(*stamp) for name, stamp in profile.stamps.items()}
-    facts["first_seen_at"] = _json(time_text(profile.first_seen_at))
+    facts[_FIRST_SEEN] = _json(time_text(profile.first_seen_at))
     if profile.identified_at is not None:
         facts["identified_at"] = _json(time_text(profile.identified_at))
     if isinstance(profile, User):

@@ -115,6 +115,8 @@ def progress_words(job: JobReply, rate: Rate) -> str:
 def _title(job: JobReply) -> str:
     if is_deletion(job):
         return "Deleting"
+    if job.type == JobKind.EXPORT:
+        return "Exporting"
     return "Checking" if job.dry_run else "Storing"
 
 

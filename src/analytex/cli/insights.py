@@ -11,6 +11,7 @@ from analytex.cli.connection import with_server
 from analytex.cli.options import Command, json_option
 from analytex.cli.sparklines import bar, sparkline
 from analytex.cli.tables import counted, harmless, json_text, print_table
+from analytex.query.insights.asked import ANY
 from analytex.wire.insight_replies import (
     FunnelReply,
     RetentionReply,
@@ -35,6 +36,7 @@ def _asked(*names: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for name in reversed(names):  # click shows first what was added last
             text, metavar, repeated = _OPTIONS[name]
+            name, _, _ = name.partition(" ")
             flag = "--" + name.replace(".", "-")
             command = click.option(
                 flag, _argument(name), metavar=metavar, multiple=repeated, help=text
@@ -48,7 +50,9 @@ def _argument(name: str) -> str:
     return "asked_" + name.replace(".", "_")
 
 
-_OPTIONS: Final = {  # by parameter: help, value, whether it may be repeated
+#: By parameter: help, value, whether it may be repeated. What stands behind a blank tells questions
+#: apart that take other values.
+_OPTIONS: Final = {
     "event": ("Only events with this name; may be repeated.", "NAME", True),
     "step": ("Event of the next step; repeated, in order.", "NAME", True),
     "start": ("Event with which somebody begins.  [default: any]", "NAME", False),
@@ -56,14 +60,16 @@ _OPTIONS: Final = {  # by parameter: help, value, whether it may be repeated
     "where": ("Only events that fit this; may be repeated.", "CONDITION", True),
     "where.start": ("As --where, for the first event alone.", "CONDITION", True),
     "where.return": ("As --where, for returns alone.", "CONDITION", True),
-    "what": ("Of what: events, properties, values.  [default: events]", "WHAT", False),
+    "what": ("Of what: events, properties; `--by` lists values.  [default: events]", "WHAT", False),
     "by": ("Property whose values are told apart.", "PROPERTY", False),
     "window": ("Time for all steps, such as 90m, 7d.  [default: 7d]", "TIME", False),
     "from": ("From this time on.  [default: so that there are 30 days]", "TIME", False),
     "to": ("Before this time.  [default: the end of today]", "TIME", False),
     "tz": ("Time zone, such as Europe/Berlin.  [default: UTC]", "ZONE", False),
     "interval": ("hour, day, week, month.  [default: day]", "INTERVAL", False),
-    "count": ("events, users, companies.", "WHAT", False),
+    "interval of cohorts": ("day, week, month.  [default: day]", "INTERVAL", False),
+    "count": ("events, users, companies.  [default: events]", "WHAT", False),
+    "count whom": ("users, companies.  [default: users]", "WHAT", False),
     "limit": ("How many values are listed.  [default: 10]", "NUMBER", False),
 }
 _TIMES: Final = ("from", "to", "tz")
@@ -93,6 +99,7 @@ def trends(as_json: bool, server: Client, **given: Any) -> None:
         return
     if answer.by is None:
         _print_buckets(answer)
+        _say_if_nothing(answer.total)
         return
     rows = [
         (
@@ -108,7 +115,7 @@ def trends(as_json: bool, server: Client, **given: Any) -> None:
 
 
 @insights.command(epilog=_EPILOG)
-@_asked("step", "window", "where", "count", *_TIMES)
+@_asked("step", "window", "where", "count whom", *_TIMES)
 @click.option(
     "--where-step",
     "of_steps",
@@ -147,10 +154,14 @@ def funnel(
     columns = ("step", "event", answer.count, "of first", "of previous", "median time", "")
     print_table(columns, _harmless(rows))
     click.echo(f"\n{_range(answer)}; all steps within {_duration(answer.window)}")
+    _say_if_nothing(answer.steps[0].count)
 
 
 @insights.command(epilog=_EPILOG)
-@_asked("start", "return", "where", "where.start", "where.return", "count", "interval", *_TIMES)
+@_asked(
+    *("start", "return", "where", "where.start", "where.return"),
+    *("count whom", "interval of cohorts", *_TIMES),
+)
 @json_option
 @with_server
 def retention(as_json: bool, server: Client, **given: Any) -> None:
@@ -186,9 +197,10 @@ def retention(as_json: bool, server: Client, **given: Any) -> None:
     columns = ("began", answer.count, "came back", *map(str, range(_SHOWN_PERIODS)))
     print_table(columns, _harmless(rows))
     click.echo(
-        f"\n{harmless(answer.first_event)}, then {harmless(answer.return_event)}, so many "
+        f"\n{_event(answer.first_event)}, then {_event(answer.return_event)}, so many "
         f"{answer.interval}s later; {_range(answer)}"
     )
+    _say_if_nothing(answer.total)
 
 
 @insights.command(epilog=_EPILOG)
@@ -227,7 +239,7 @@ _SHOWN_PERIODS: Final = 8
 def _parameters(given: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the options that were given as the parameters of the question."""
     found = []
-    for name in _OPTIONS:
+    for name in dict.fromkeys(name.partition(" ")[0] for name in _OPTIONS):
         value = given.get(_argument(name))
         values = [] if value is None else [value] if isinstance(value, str) else value
         found += [(name, each) for each in values]
@@ -246,6 +258,20 @@ def _print_buckets(answer: TrendsReply) -> None:
         f"\n{sparkline(answer.counts, width=_WIDTH)}  {answer.total:,} {answer.count} in all; "
         f"{_range(answer)}"
     )
+
+
+def _say_if_nothing(total: int) -> None:
+    """Help those who asked for an event by a name that it does not have."""
+    if not total:
+        click.echo(
+            "Nothing fits. Names are compared exactly: `analytex insights top` lists those that "
+            "there are.",
+            err=True,
+        )
+
+
+def _event(name: str) -> str:
+    return "any event" if name == ANY else harmless(name)
 
 
 def _range(answer: TrendsReply | FunnelReply | RetentionReply | TopReply) -> str:

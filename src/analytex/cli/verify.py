@@ -1,6 +1,7 @@
 """`analytex verify`: the profiles are what the events give, or it says where they are not."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from analytex.domain.values import Json
 from analytex.history.reading import Engine
 from analytex.query.events import AllEvents
 from analytex.query.moments import held
+from analytex.service.sealing import Retention
 from analytex.settings import Loaded, Settings
 from analytex.storage.open import open_apply_store, open_key_store, open_read_store
 
@@ -46,6 +48,10 @@ def verify(ctx: click.Context, most: int, as_json: bool, loaded: Loaded) -> None
     listed as environment, user or company, property, what is stored, and what the events give.
     `stamps.NAME` is when and by which call the property NAME was last set. Nothing is changed.
 
+    What a profile has of events that are older than the settings `retention_days` and
+    `retention_days_of` say is no difference, as nothing can give it any more. This command must
+    find the same settings as the server, or it takes everything for kept.
+
     The server may run meanwhile: events and profiles are read as they are at one moment. Until the
     end the file store.db-wal grows with what the server writes.
 
@@ -56,7 +62,8 @@ def verify(ctx: click.Context, most: int, as_json: bool, loaded: Loaded) -> None
     with closing(open_key_store(directory, create=False)) as store:
         tokens = {each.id: each.app_token for each in store.environments()}
     with _rebuild(loaded.settings) as rebuild:
-        found = rebuild.differences()
+        keep = Retention(loaded.settings)(time.time_ns() // 1000)
+        found = rebuild.differences(keep.since)
         count = _print_json(found, tokens) if as_json else _print_text(found, tokens, most)
     if as_json:
         _print_line("summary", _counted(rebuild) | {"differences": count})

@@ -14,7 +14,7 @@ from analytex.history.engine import read_parquet, text
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
-ROW_GROUP_ROWS: Final = 20000  # what a reader of one user has to unpack
+ROW_GROUP_ROWS: Final = 10240  # what a reader of one user has to unpack in each file
 COMPRESSION_LEVEL: Final = 3
 
 _EPOCH: Final = date(1970, 1, 1)

@@ -26,11 +26,20 @@ class OpenJobs(NamedTuple):
     failed: int
 
 
+class EndedJobs(NamedTuple):
+    """Jobs of one kind that ended with one status."""
+
+    kind: str
+    status: str
+    jobs: int
+
+
 class Details(NamedTuple):
     """What takes a look at the disk and the store."""
 
     files: Mapping[str, int]  #: bytes of each file or folder in the data directory
     jobs: Sequence[OpenJobs]
+    ended: Sequence[EndedJobs] = ()
 
 
 def families(version: str, state: State, details: Details, *, ready: bool) -> Iterator[Family]:
@@ -43,6 +52,12 @@ def families(version: str, state: State, details: Details, *, ready: bool) -> It
     yield from _applier([each.applier for each in running if each.applier])
     yield from _log(state)
     yield from _jobs(details.jobs)
+    yield Family(
+        "analytex_jobs_ended",
+        "gauge",
+        "Jobs that have ended and are still listed.",
+        [Sample({"kind": each.kind, "status": each.status}, each.jobs) for each in details.ended],
+    )
     yield from _disk(state, details.files)
 
 

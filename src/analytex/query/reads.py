@@ -15,7 +15,7 @@ from analytex.storage.sealing import HistoryReadStore
 from analytex.storage.threads import StoreThreads
 
 THREADS: Final = 4
-LOOK_AT: Final = 20_000  # profiles, for one page of those that fit: some hundredths of a second
+LOOK_AT: Final = 10_000  # profiles, for one page of those that fit: some hundredths of a second
 COUNT_AT_MOST: Final = 10_000  # above it a count would be slow, and is not given
 _FIRST_WAIT_S: Final = 0.001
 _LONGEST_WAIT_S: Final = 0.02

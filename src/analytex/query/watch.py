@@ -73,9 +73,9 @@ class Watch:
     async def details(self) -> Details:
         """Return what takes a look at the disk. Raises Unavailable."""
         files = asyncio.to_thread(sizes, self._directory)
-        jobs = self._threads.run(lambda store: store.open_jobs())
-        found = await asyncio.gather(files, jobs)
-        return Details(files=found[0], jobs=found[1])
+        jobs = self._threads.run(lambda store: (store.open_jobs(), store.ended_jobs()))
+        sizes_of, (open_jobs, ended_jobs) = await asyncio.gather(files, jobs)
+        return Details(files=sizes_of, jobs=open_jobs, ended=ended_jobs)
 
     def close(self) -> None:
         """Stop the thread, and let go of the board."""

@@ -57,7 +57,7 @@ def store(tmp_path: Path) -> Iterator[ApplyStore]:
         yield store
 
 
-def differences(folder: Path) -> list[Difference]:
+def differences(folder: Path, *, kept_since: int | None = None) -> list[Difference]:
     """Compare the store in the folder with its events."""
     with (
         closing(open_read_store(folder)) as stored,
@@ -67,7 +67,7 @@ def differences(folder: Path) -> list[Difference]:
     ):
         rebuild = Rebuild(stored, scratch, rebuilt)
         rebuild.fold(lambda done, total: None)
-        return list(rebuild.differences())
+        return list(rebuild.differences(lambda environment_id: kept_since))
 
 
 def change(folder: Path, sql: str) -> None:
@@ -225,3 +225,38 @@ def test_progress_ends_at_all_of_them(
         Rebuild(stored, scratch, rebuilt).fold(lambda done, total: seen.append((done, total)))
 
     assert seen == [(4, 11), (8, 11), (11, 11)]
+
+
+@pytest.mark.parametrize(("kept_since", "fine"), [(None, False), (5, False), (6, True)])
+def test_what_was_dropped_for_its_age_is_no_difference(
+    store: ApplyStore, tmp_path: Path, kept_since: int | None, fine: bool
+) -> None:
+    """Profiles stay when old events go, so nothing else gives what they have of these."""
+    change(tmp_path, "DELETE FROM events WHERE inserted_at < 6")
+
+    assert (differences(tmp_path, kept_since=kept_since) == []) is fine
+
+
+def test_what_kept_events_should_give_is_still_a_difference(
+    store: ApplyStore, tmp_path: Path
+) -> None:
+    """Old events excuse only what is old itself."""
+    change(tmp_path, "DELETE FROM events WHERE inserted_at < 7")  # one more than retention takes
+
+    found = differences(tmp_path, kept_since=6)
+
+    assert {(each.id, each.property) for each in found} >= {
+        ("ada", "stamps.age"),
+        ("ada", "company_id"),
+        ("globex", None),
+    }
+
+
+def test_an_old_value_does_not_excuse_another_one(store: ApplyStore, tmp_path: Path) -> None:
+    """If a kept event sets a property, the profile must have that or something newer."""
+    change(
+        tmp_path,
+        """UPDATE users SET stamps = replace(stamps, '[8,', '[2,') WHERE user_id LIKE 'ż%'""",
+    )
+
+    assert [each.property for each in differences(tmp_path, kept_since=6)] == ["stamps.role"]

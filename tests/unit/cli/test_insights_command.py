@@ -157,3 +157,29 @@ def test_sparklines(numbers: list[int], width: int, most: int | None, expected: 
 def test_bars(part: float, expected: str) -> None:
     """They are never longer than they may be."""
     assert bar(part, width=2) == expected
+
+
+@pytest.mark.parametrize("question", ["trends", "retention", "funnel"])
+def test_an_answer_of_nothing_says_where_the_names_are(
+    run: Run, fake: FakeServer, question: str
+) -> None:
+    """Most often the event's name is spelled otherwise; scripts read standard output alone."""
+    nothing = {"by": None, "counts": [0, 0], "total": 0}
+    shown = EXAMPLES["/v1/insights/funnel"]["steps"]
+    steps = [{**step, "count": 0, "conversion": None} for step in shown]
+    answer_with(fake, question, **({"steps": steps} if question == "funnel" else nothing))
+    words = ["--step", "a", "--step", "b"] if question == "funnel" else []
+
+    result = run("insights", question, *words)
+
+    assert result.exit_code == 0
+    assert "`analytex insights top`" in result.stderr
+
+
+def test_help_names_what_a_question_takes(run: Run) -> None:
+    """Nobody can be counted by events in a funnel, and no cohort lasts an hour."""
+    assert "events, users, companies." in run("insights", "trends", "--help").stdout
+    retention = run("insights", "retention", "--help").stdout
+
+    assert "hour" not in retention
+    assert "  users, companies.  [default: users]" in retention

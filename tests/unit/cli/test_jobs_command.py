@@ -1,13 +1,16 @@
 """`analytex jobs`, against a stand-in for a server."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from click.testing import Result
 
+from analytex.cli import following
 from analytex.cli import jobs as jobs_module
 from analytex.cli.outcomes import ROWS_FAILED
+from analytex.cli.progress import Show
 from analytex.domain.jobs import Family
 from analytex.errors import JobState
 from analytex.wire.job_replies import RowErrorReply
@@ -127,6 +130,34 @@ def test_show_of_a_deletion_is_its_receipt(run: Run, fake: FakeServer) -> None:
 
     assert "due              2026-02-16T12:00:00Z\n" in text
     assert "removed, events  1,234\n" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("import", "Storing"),
+        ("bulk_identify_users", "Storing"),
+        ("delete_users", "Deleting"),
+        ("export", "Exporting"),
+    ],
+)
+def test_the_bar_says_what_the_job_does(
+    run: Run, fake: FakeServer, monkeypatch: pytest.MonkeyPatch, kind: str, title: str
+) -> None:
+    """An export stores nothing."""
+    titles: list[str] = []
+
+    @contextmanager
+    def live(title: str) -> Iterator[Show]:
+        titles.append(title)
+        yield lambda done, total, words: None
+
+    monkeypatch.setattr(following, "live", live)
+    fake.add_job(id=ONE, type=kind)
+
+    run("jobs", "watch", ONE[:8])
+
+    assert titles == [title]
 
 
 @pytest.mark.parametrize(("failed", "code"), [(0, 0), (1, ROWS_FAILED)])

@@ -7,7 +7,7 @@ from typing import Final
 from analytex.observability.exposition import Family, Sample, render
 from analytex.observability.health import State
 from analytex.observability.meters import ApplierMeter, Histogram, WorkerMeter
-from analytex.observability.metrics import Details, OpenJobs, families
+from analytex.observability.metrics import Details, EndedJobs, OpenJobs, families
 
 PAGE: Final = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
 
@@ -30,7 +30,8 @@ def example() -> str:
         OpenJobs("import", "processing", 1, 100, 60, 10),
         OpenJobs("import", "queued", 2, 7, 0, 0),
     ]
-    return render(families("1.2.3", state, Details({"log.db": 4096}, jobs), ready=True))
+    ended = [EndedJobs("export", "failed", 3)]
+    return render(families("1.2.3", state, Details({"log.db": 4096}, jobs, ended), ready=True))
 
 
 def test_a_histogram_is_added_up() -> None:
@@ -79,6 +80,7 @@ def test_the_numbers_are_those_that_were_counted() -> None:
         "analytex_lag_records 3",
         "analytex_lag_seconds 0.5",
         'analytex_jobs{kind="import",status="queued"} 2',
+        'analytex_jobs_ended{kind="export",status="failed"} 3',
         'analytex_job_rows{kind="import",state="completed"} 60',
         'analytex_job_rows{kind="import",state="remaining"} 37',
         'analytex_file_bytes{file="log.db"} 4096',

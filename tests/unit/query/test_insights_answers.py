@@ -74,6 +74,20 @@ def test_who_is_there_on_two_days_counts_once_in_total(asked: Asked) -> None:
     assert ([*answer.counts], answer.total) == ([1, 2], 2)
 
 
+@pytest.mark.parametrize("days", [61, 62, 63, 100])
+def test_each_day_of_a_long_time_has_its_users(asked: Asked, days: int) -> None:
+    """One whole number has bits for 62 days; what comes behind them is in the next one."""
+    asked.store(
+        [event(START + day * DAY, user_id=f"u{day % 3}") for day in range(days) if day % 7 != 5]
+        + [event(START + (days - 1) * DAY, user_id="last")]
+    )
+
+    answer = asked.trends(trends(days, of=Count.USERS))
+
+    assert [*answer.counts] == [(day % 7 != 5) + (day == days - 1) for day in range(days)]
+    assert answer.total == 4
+
+
 def test_users_without_a_company_are_no_company(asked: Asked) -> None:
     """They are missing, and not one that has no name."""
     asked.store([event(START), event(START, company_id="acme"), event(START, company_id="acme")])
@@ -137,6 +151,29 @@ def test_values_are_told_apart_by_type_and_value(
     answer = asked.trends(trends(by=parse_property("event.x")))
 
     assert [(each.value, each.total) for each in answer.series] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("team", ['"team"', '"t\\u0065am"']),
+        ("a/b", ['"a/b"', '"a\\/b"']),
+        ('a"b', ['"a\\"b"']),
+        ("true", ["true", '"true"']),
+        ("null", ['"null"']),
+        ("", ['""']),
+    ],
+)
+def test_a_text_is_found_however_it_was_escaped(asked: Asked, value: str, found: list[str]) -> None:
+    """Most events are left out by a look at their text, which must not leave out these."""
+    others = ['"teams"', '{"x":"team"}', "null", "false", "7", '"nu\\u006c"']
+    asked.store([event(START, metadata=f'{{"x":{each}}}') for each in [*found, *others]])
+
+    def total(op: str) -> int:
+        where = [parse_condition(f"event.x:{op}:{value}")]
+        return asked.trends(trends(events=Selection(where=where))).total
+
+    assert (total("eq"), total("ne")) == (len(found), len(others))
 
 
 def test_profiles_are_as_they_are_now(asked: Asked) -> None:

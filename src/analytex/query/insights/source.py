@@ -80,7 +80,8 @@ class Source:
         if condition.op is Op.NE:
             return f"NOT {self.holds(condition._replace(op=Op.EQ))}"
         if not is_text(condition.property):
-            return f"coalesce({self._json_holds(column, condition)}, false)"
+            holds = f"coalesce({self._json_holds(column, condition)}, false)"
+            return f"({self._likely(condition)}{holds})"
         return f"coalesce({self._text_holds(column, condition)}, false)"
 
     def sql(self) -> str:
@@ -91,6 +92,18 @@ class Source:
                 joins += f" LEFT JOIN {table} ON {table}.id = events.{id}"
         columns = [f"{self._extracted(each)} AS {name}" for each, name in self._columns.items()]
         return f"(SELECT {', '.join(['events.*', *columns])} FROM events{joins})"
+
+    def _likely(self, condition: Condition) -> str:
+        """Return SQL that leaves out most events that cannot fit, without reading their JSON.
+
+        A text stands in it as it is, or with a backslash.
+        """
+        if condition.op is not Op.EQ or condition.property.owner is not Owner.EVENT:
+            return ""
+        (value,) = condition.values
+        if not _is_plain(value):
+            return ""
+        return f"(contains(metadata, {self._values(value)}) OR contains(metadata, chr(92))) AND "
 
     def _extracted(self, property: Property) -> str:
         if property.owner is Owner.FIELD:
@@ -139,6 +152,8 @@ class Source:
         return f"(json_type({json}) = 'VARCHAR' AND {self._text_holds(_text(json), condition)})"
 
     def _equal(self, json: str, value: str) -> str:
+        if _is_plain(value):
+            return f"{_text(json)} = {self._values(value)}"
         other = self._values(number_text(value) or value)
         return (
             f"CASE json_type({json}) WHEN 'VARCHAR' THEN {_text(json)} = {self._values(value)} "
@@ -146,7 +161,14 @@ class Source:
         )
 
 
+_WORDS: Final = frozenset(("", "true", "false", "null"))
+_SIGNS_OF_JSON: Final = frozenset('-0123456789{["')  # how all other JSON begins that is no word
 _SIGNS: Final = {Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+
+
+def _is_plain(value: str) -> bool:
+    """Tell whether a value of a condition can only be a text, and no other JSON."""
+    return value not in _WORDS and value[0] not in _SIGNS_OF_JSON
 
 
 def is_text(property: Property) -> bool:
@@ -171,6 +193,14 @@ def put_slots(db: "Connection", span: Span) -> None:
         "AS first, unnest($behind) AS behind, unnest($bucket) AS bucket)",
         {"first": starts[:-1], "behind": starts[1:], "bucket": list(range(span.buckets))},
     )
+
+
+def bucketed(span: Span, relation: str, values: Values) -> str:
+    """Return a relation of events in the span with their `bucket`; needs `put_slots`."""
+    numbered = slot(span, values)
+    if span.slots == span.buckets:  # all are as long, and so each is a slot
+        return f"(SELECT *, {numbered} AS bucket FROM {relation})"
+    return f"(SELECT *, {numbered} AS slot FROM {relation}) JOIN slots USING (slot)"
 
 
 def between(since: int, until: int, values: Values) -> str:
