@@ -208,3 +208,13 @@ def test_a_question_sees_one_moment(reads: HistoryReadStore, tmp_path: Path) -> 
         with relation.view(others, 1) as later:
             assert len(later.execute("FROM events").fetchall()) == 21
         assert db.execute("FROM events ORDER BY sequence").fetchall() == before
+
+
+def test_every_connection_reckons_in_utc_and_keeps_what_it_knows_of_files(tmp_path: Path) -> None:
+    """A cursor of DuckDB has settings of its own: the machine's time zone, unless it is told."""
+    engine = Engine(tmp_path, spill=tmp_path / "spill", memory_mib=64, threads=1, timeout_s=5.0)
+    for _ in range(2):
+        with engine.connect() as db:
+            names = "current_setting('TimeZone'), current_setting('parquet_metadata_cache')"
+            assert db.execute(f"SELECT {names}").fetchone() == ("UTC", True)
+    engine.close()

@@ -62,8 +62,9 @@ def open_engine(directory: Path, *, spill: Path, memory_mib: int, threads: int) 
             "preserve_insertion_order": False,  # else more has to be kept in memory
         },
     )
-    db.execute("SET TimeZone = 'UTC'")
-    db.execute("SET parquet_metadata_cache = true")
+    # Global, or a cursor, which is a connection of its own, would begin with what is usual.
+    db.execute("SET GLOBAL TimeZone = 'UTC'")
+    db.execute("SET GLOBAL parquet_metadata_cache = true")
     db.execute("SET enable_progress_bar = false")
     db.execute(f"SET allowed_directories = [{text(str(directory / FOLDER))}]")
     db.execute("SET enable_external_access = false")
