@@ -122,8 +122,9 @@ def test_the_file_holds_everything(browser: Browser, client: Client) -> None:
     assert found["events_count"] == 3
 
 
+@pytest.mark.slow
 def test_deleting_makes_a_job(browser: Browser, client: Client) -> None:
-    """Its users stay, without the company."""
+    """Its users stay, without the company. 1.2 s: the job."""
     client.identify("ada", company={"id": "acme", "name": "Acme"})
     assert "Its users and their events stay" in browser.page(DELETE, id="acme")
 

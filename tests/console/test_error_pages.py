@@ -19,6 +19,7 @@ from analytex.auth.keys import Keyring, create_key, now
 from analytex.console import app as console_app
 from analytex.console import signing_in
 from analytex.console.app import POLICY, application
+from analytex.console.pages import Console
 from analytex.domain.environments import Permission
 from analytex.errors import AnalytexError, BadRequest, NotFound, Unavailable
 from analytex.settings import Settings
@@ -140,3 +141,23 @@ async def test_a_store_that_cannot_be_read_is_a_page_too(
     assert reply.status_code == 503
     assert "store.db cannot be read." in reply.text
     assert "Sign out" not in reply.text
+
+
+async def test_a_fault_in_the_frame_of_all_pages_still_answers_with_a_page(
+    store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error page has that frame too; what is left is plain, escaped, and leads on."""
+    error = NotFound("No <b>such</b> user.", details="id: <i>")
+    async with reader(store, tmp_path, monkeypatch, error) as http:
+
+        def fail(*_: object, **__: object) -> Response:
+            raise RuntimeError("password=hunter2")
+
+        monkeypatch.setattr(Console, "render", fail)
+        reply = await http.get("/console")
+
+    assert reply.status_code == 404
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert "No &lt;b&gt;such&lt;/b&gt; user." in reply.text
+    assert "hunter2" not in reply.text
+    assert reply.headers["content-security-policy"] == POLICY

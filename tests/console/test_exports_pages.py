@@ -152,13 +152,16 @@ def test_all_links_come_as_a_file(browser: Browser, client: Client) -> None:
 
 def test_an_export_can_be_asked_for_again(browser: Browser, client: Client) -> None:
     """The form is filled as it was."""
-    page = ask(browser, format="avro", event_type="track", company_id="a&b\nc")
+    days = {"from_": "2026-03-01", "to": "2026-03-31"}
+    page = ask(browser, format="avro", event_type="track", company_id="a&b\nc", **days)
     [again] = links(page.text, f"{HERE}/new?")
 
     form = browser.page(again)
 
     assert '<option value="avro" selected>' in form
     assert 'value="track" checked' in form
+    assert 'value="2026-03-01"' in form
+    assert 'value="2026-03-31"' in form
     assert "a&amp;b\nc</textarea>" in form
 
 

@@ -151,6 +151,19 @@ def test_rotating_leaves_the_old_key_for_a_while(client: Client, browser: Browse
     )
 
 
+def test_a_key_that_is_replaced_at_once_is_refused_at_once(
+    client: Client, browser: Browser
+) -> None:
+    """It may be in wrong hands; a second more is a second too long."""
+    old = client._replace(key=made(create(browser)))
+    id = keys(client)[-1].id
+    assert old.get("/v1/validate").status_code == 200
+
+    browser.post("/console/keys/rotate", {"id": id, "new_id": new_id(browser), "grace": "0"})
+
+    assert old.get("/v1/validate").status_code == 401
+
+
 @pytest.mark.parametrize("what", ["revoke", "rotate"])
 def test_keys_of_other_environments_do_not_exist_here(
     server: Server, browser: Browser, what: str

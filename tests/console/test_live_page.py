@@ -10,7 +10,7 @@ import pytest
 from analytex.console.live import SHOWN
 from analytex.domain.environments import Permission
 from tests.console.browser import COOKIE, Browser
-from tests.console.insight_pages import MOST_BYTES, rows
+from tests.console.insight_pages import MOST_BYTES, links, rows
 from tests.server import Client, Server
 from tests.stream import Stream
 
@@ -56,15 +56,15 @@ def test_the_newest_calls_are_listed_with_those_that_were_refused(
     assert lines(page) == [(third, "accepted"), (second, "refused"), (first, "accepted")]
     found = [row[1:] for row in rows(page)[1:4]]
     assert found == [
-        ["Accepted", "identify company", "", "acme", '{"seats": 25}'],
+        ["202", "identify company", "", "acme", '{"seats": 25}'],
         [
-            "Refused, 400",
+            "400",
             "track",
             "ada",
             "",
             "event_name is missing. Expected a string that is not empty.",
         ],
-        ["Accepted", "track signed up", "ada", "", '{"plan": "team"}'],
+        ["202", "track signed up", "ada", "", '{"plan": "team"}'],
     ]
 
 
@@ -172,7 +172,7 @@ def test_a_refused_call_shows_its_reason_as_it_is_refused(browser: Browser, clie
         id = refused(client)
         line = stream.next().json()
 
-    assert (line["id"], line["kind"], line["result"]) == (id, "refused", "Refused, 400")
+    assert (line["id"], line["kind"], line["result"]) == (id, "refused", "400")
     assert line["said"].startswith("`event_name` is missing.")
     assert line["link"] == f"/console/quarantine/{id}"
 
@@ -295,7 +295,10 @@ def test_a_row_of_a_file_has_a_page_too(browser: Browser, client: Client) -> Non
     (event,) = client.events(user_id="ada")
 
     page = browser.page(f"/console/live/{event['id']}")
+    (link,) = links(browser.page("/console/live", rows="1"), f"/console/live/{event['id']}")
 
+    assert "?at=" in link  # which finds it at once, wherever it lies
+    assert "The row" in browser.page(link)
     assert "The row" in page
     assert "set by this" in page
 

@@ -2,11 +2,9 @@
 
 import sqlite3
 
-import pytest
-
 from analytex import __version__
-from analytex.console.system import AT_THE_START, MASK, origin, versions
-from analytex.settings import Loaded, Settings, load, table
+from analytex.console.system import MASK, versions
+from analytex.settings import table
 from tests.console.browser import Browser
 from tests.server import KEY, Server
 
@@ -34,23 +32,12 @@ def test_it_shows_each_setting_and_hides_secrets(browser: Browser) -> None:
     assert "environment ANALYTEX_API_KEY" in text
 
 
-@pytest.mark.parametrize(
-    ("environment", "used", "expected"),
-    {
-        "nobody set it": ({}, 1, "default"),
-        "a variable": ({"ANALYTEX_WORKERS": "3"}, 3, "environment ANALYTEX_WORKERS"),
-        "the command line": ({}, 5, AT_THE_START),
-        "the command line, before a variable": ({"ANALYTEX_WORKERS": "3"}, 5, AT_THE_START),
-    }.values(),
-)
-def test_the_origin_of_a_setting_is_found_by_its_value(
-    environment: dict[str, str], used: int, expected: str
-) -> None:
-    """A worker is told values only; it must not say a wrong origin."""
-    row = next(row for row in table() if row.name == "workers")
-    loaded: Loaded = load(environment=environment)
+def test_it_says_where_each_setting_is_from(server: Server, browser: Browser) -> None:
+    """Exactly as the start found it: a value given by the command line may equal a default."""
+    text = browser.page("/console/system")
 
-    assert origin(row, Settings(workers=used), loaded) == expected
+    set_here = text.partition("<code>port</code>")[2].partition("</tr>")[0]
+    assert "command line" in set_here
 
 
 def test_versions_name_all_that_data_depends_on() -> None:

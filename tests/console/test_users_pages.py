@@ -257,8 +257,9 @@ def test_the_file_is_a_file_that_nobody_keeps(browser: Browser, client: Client) 
     assert file_name("user", '../"\r\n;é/x') == "user-..-------x.json"
 
 
+@pytest.mark.slow
 def test_deleting_asks_first_and_makes_a_job(browser: Browser, client: Client) -> None:
-    """The page names the user and leads to the receipt; the profile is gone."""
+    """The page names the user and leads to the receipt; the profile is gone. 1.2 s: the job."""
     client.identify("ada", {"plan": "team"})
     client.track("bob", "opened")
     asked = browser.page(DELETE, id="ada")

@@ -22,7 +22,7 @@ def serve(loaded: Loaded) -> None:
     show`.
     """
     logs.configure(loaded.settings.log_level, "supervisor", loaded.settings.log_format)
-    Supervisor(loaded.settings).run(_announce)
+    Supervisor(loaded).run(_announce)
 
 
 def _announce(running: Running) -> None:

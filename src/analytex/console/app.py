@@ -1,14 +1,16 @@
 """The console as one application: the routes of all pages, their headers, its error pages."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from threading import Thread
 from typing import Final
 
+from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,7 +45,6 @@ from analytex.errors import (
 from analytex.http import asgi as _  # noqa: F401  # routes of pages use its `{id:any}`
 from analytex.http.deps import Deps
 from analytex.http.errors import error_reply
-from analytex.settings import Loaded
 
 PAGES: Final[tuple[Callable[[Console], list[Route]], ...]] = (
     signing_in.routes,
@@ -82,10 +83,15 @@ log = logging.getLogger(__name__)
 def application(
     deps: Deps,
     administration: Administration,
-    loaded: Callable[[], Loaded | None] = lambda: None,
+    origins: Mapping[str, str] | None = None,
+    *,
+    ahead: bool = False,
 ) -> ASGIApp:
-    """Return the console; its paths begin with `/console`. `loaded` as for `Console`."""
-    console = Console(deps, administration, loaded)
+    """Return the console; its paths begin with `/console`. `origins` as for `Console`.
+
+    With `ahead`, templates are compiled in a thread while somebody reads the first page.
+    """
+    console = Console(deps, administration, origins)
     routes = [route for pages in PAGES for route in pages(console)]
     routes.append(Route("/console/{rest:path}", _nothing))  # so that its page has the menu
     console.routes = needs_of(routes)
@@ -96,7 +102,7 @@ def application(
             *(
                 Route(
                     route.path,
-                    guarded(route.endpoint, console.sessions, public_url),
+                    guarded(route.endpoint, console.sessions, public_url, console.moved),
                     methods=list(route.methods or ()),
                 )
                 for route in routes
@@ -109,6 +115,8 @@ def application(
         },
     )
     inner.router.redirect_slashes = False
+    if ahead:
+        Thread(target=console.compile_templates, name="console-templates", daemon=True).start()
     return Headers(inner)
 
 
@@ -183,7 +191,21 @@ async def _nothing(request: Request) -> Response:
 def _error_page(console: Console, request: Request, error: AnalytexError) -> Response:
     status = STATUS.get(type(error)) or error_reply(error).status
     values = {"error": error, "status": status, "retryable": isinstance(error, Retryable)}
-    response = console.render(request, "error.html", values, status=status)
+    try:
+        response = console.render(request, "error.html", values, status=status)
+    except Exception:  # the frame of all pages may be what failed
+        log.exception('action="error_page_failed" id=%s', request.state.request_id)
+        response = _plain_page(error, status)
     if isinstance(error, Retryable):
         response.headers["retry-after"] = str(error.retry_after_s)
     return response
+
+
+def _plain_page(error: AnalytexError, status: int) -> Response:
+    """Return a page that needs no template, no session and no store."""
+    text = (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>analytex</title>\n'
+        f"<h1>{escape(error.message)}</h1>\n<p>{escape(error.details or '')}</p>\n"
+        '<p><a href="/console">Overview</a></p>\n</html>\n'
+    )
+    return HTMLResponse(text, status)

@@ -1,6 +1,7 @@
 """The pages of exports: all of them, a new one, and one with its files."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from analytex.console.pages import Console
 from analytex.domain.environments import Permission
 from analytex.domain.events import EventType
 from analytex.domain.exports import Export, ExportFile, ExportFormat
+from analytex.domain.history import DAY
 from analytex.domain.jobs import JobStatus
 from analytex.domain.times import SECOND
 from analytex.errors import AnalytexError, BadRequest, JobRunning, JobState
@@ -199,6 +201,9 @@ def _query(export: Export) -> str:
     """
     asked = export.request
     pairs = [("format", str(asked.format)), *(("event_type", each) for each in asked.event_types)]
+    for name, at in (("from", asked.since), ("to", asked.until and asked.until - DAY)):
+        if at is not None and at % DAY == 0:
+            pairs.append((name, f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%d}"))
     whose = [(name, each) for name, field in _LISTS.items() for each in getattr(asked, field)]
     query = urlencode([*pairs, *whose])
     return query if len(query) <= LONGEST else urlencode(pairs)

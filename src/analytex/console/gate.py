@@ -8,7 +8,14 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from analytex.console.sessions import PLACE, Session, Sessions, is_cross_site
+from analytex.console.sessions import (
+    PLACE,
+    Session,
+    Sessions,
+    is_cross_site,
+    own_address,
+    own_page,
+)
 from analytex.domain.environments import Permission, Scope
 from analytex.errors import AnalytexError, BadRequest
 from analytex.http.body import read_body
@@ -48,6 +55,17 @@ def without_session(handler: Handler) -> Handler:
         return await handler(request)
 
     cast(Any, handle).needs = None
+    return of_any_environment(handle)
+
+
+def of_any_environment(handler: Handler) -> Handler:
+    """Return a handler of forms of the session itself, loaded in whichever of its environments."""
+
+    async def handle(request: Request) -> Response:
+        return await handler(request)
+
+    cast(Any, handle).needs = needed(handler)
+    cast(Any, handle).of_any_environment = True
     return handle
 
 
@@ -58,10 +76,18 @@ def needed(handler: Any) -> Permission | None:
 
 
 def guarded(
-    handler: Handler, sessions: Callable[[], Awaitable[Sessions]], public_url: str
+    handler: Handler,
+    sessions: Callable[[], Awaitable[Sessions]],
+    public_url: str,
+    moved: Callable[[Request, Session], Response],
 ) -> Handler:
-    """Return the handler behind the gate. Raises Forbidden, BadRequest, Unavailable."""
+    """Return the handler behind the gate. Raises Forbidden, BadRequest, Unavailable.
+
+    `moved` answers instead of a page if the key of the environment that was shown has ended: it
+    shows another one, and says so. No page and no form is answered in another one before that.
+    """
     permission = needed(handler)
+    of_any: bool = getattr(handler, "of_any_environment", False)
 
     async def handle(request: Request) -> Response:
         known = await sessions()
@@ -73,17 +99,22 @@ def guarded(
         if session is None:
             if permission is not None:
                 return _to_sign_in(request, harmless)
+        elif session.moved and not of_any:
+            return _for_scripts(request) or moved(request, session)
         else:
             if permission is not None:
                 check(session.scope, permission)
             request.state.key = session.scope
         if not harmless:
             await _read_form(request)
-            if session is not None and not known.is_token(session, _token(request)):
-                raise Forbidden(
-                    "This form is not of this session.",
-                    details="Go back, load the page again, and send the form once more.",
-                )
+            if session is not None:
+                given, own = _token(request), known.is_token_of_any
+                if not (own if of_any else known.is_token)(session, given):
+                    if session.moved:
+                        return moved(request, session)
+                    if request.url.path == SIGN_IN:  # its form was loaded before the session began
+                        return RedirectResponse(sign_in_address(form_of(request).get("next")), 303)
+                    raise _not_of_here(is_own=own(session, given))
         return await handler(request)
 
     return handle
@@ -112,14 +143,36 @@ def form_of(request: Request) -> Form:
     return found
 
 
+def sign_in_address(came_for: str | None) -> str:
+    """Return the address of the sign-in form that leads on to that page of the console."""
+    page = own_page(came_for)
+    return SIGN_IN if page == PLACE else f"{SIGN_IN}?{urlencode({'next': page})}"
+
+
 def _to_sign_in(request: Request, harmless: bool) -> Response:
+    address = sign_in_address(own_address(request) if harmless else None)
+    return _for_scripts(request) or RedirectResponse(address, 303)
+
+
+def _for_scripts(request: Request) -> Response | None:
+    """Return the reply for a script, which cannot sign in; None if a person asks."""
     accept = request.headers.get("accept", "*/*")
-    if "text/html" not in accept and "*/*" not in accept:  # a script, which cannot sign in
-        return Response("Not signed in.\n", 401, media_type="text/plain")
-    query = f"?{request.url.query}" if request.url.query else ""
-    came_for = f"{request.url.path}{query}" if harmless else PLACE
-    address = SIGN_IN if came_for == PLACE else f"{SIGN_IN}?{urlencode({'next': came_for})}"
-    return RedirectResponse(address, 303)
+    if "text/html" in accept or "*/*" in accept:
+        return None
+    return Response("Not signed in.\n", 401, media_type="text/plain")
+
+
+def _not_of_here(*, is_own: bool) -> Forbidden:
+    if is_own:
+        return Forbidden(
+            "This form is of another environment than the one that is shown now.",
+            details="Nothing was done. Choose its environment in the menu at the top, and send it "
+            "from a page that was loaded after that.",
+        )
+    return Forbidden(
+        "This form is not of this session.",
+        details="Go back, load the page again, and send the form once more.",
+    )
 
 
 async def _read_form(request: Request) -> None:

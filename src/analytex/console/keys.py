@@ -9,8 +9,9 @@ from starlette.routing import Route
 
 from analytex.auth.administration import MAX_NAME_CHARS, is_name, make_key_id
 from analytex.auth.keys import NewKey, now
-from analytex.console.gate import Form, needs
+from analytex.console.gate import SIGN_IN, Form, needs
 from analytex.console.pages import Console
+from analytex.console.sessions import PLACE
 from analytex.console.snippets import snippets
 from analytex.domain.environments import Environment, Key, Permission
 from analytex.errors import AnalytexError, BadRequest, Conflict, SettingsError
@@ -73,6 +74,7 @@ class _Keys:
         new = await self._keys.create(
             scope.environment_id, id=_new_id(form), name=name, permissions=permissions
         )
+        self._console.deps.keyring.refresh()
         environment = self._console.deps.keyring.environment(scope.environment_id)
         return self._made(request, environment, new, f"The key “{name}” is made")
 
@@ -85,6 +87,7 @@ class _Keys:
         new = await self._keys.rotate(
             scope.environment_id, form.get("id", ""), new_id=_new_id(form), grace_s=int(grace)
         )
+        self._console.deps.keyring.refresh()  # an old key that ends at once is refused from now on
         environment = self._console.deps.keyring.environment(scope.environment_id)
         title = f"Key {new.key.id} replaces {form['id']}"
         return self._made(request, environment, new, title, dict(GRACES)[grace])
@@ -95,7 +98,25 @@ class _Keys:
         key = await self._keys.revoke(scope.environment_id, form.get("id", ""))
         self._console.deps.keyring.refresh()
         called = f"{key.name} ({key.id})" if key.name else key.id
-        return self._console.redirect(request, "/console/keys", f"The key {called} is revoked.")
+        message = f"The key {called} is revoked."
+        if key.id == scope.key_id:
+            return await self._signed_out(request, message)
+        return self._console.redirect(request, "/console/keys", message)
+
+    async def _signed_out(self, request: Request, message: str) -> Response:
+        """Go on without the own key: in another environment of the session, or to the sign-in."""
+        sessions, session = await self._console.sessions(), self._console.session(request)
+        left = sessions.without_key(session, session.scope.key_id)
+        if left is None:
+            message = f"{message} It was the one with which you were signed in."
+            response = self._console.redirect(request, SIGN_IN, message)
+            sessions.end(request, response, session)
+            return response
+        name = self._console.name_of(left.scope)
+        message = f"{message} You are signed out of its environment; this is {name}."
+        response = self._console.redirect(request, PLACE, message)
+        sessions.write(request, response, left)
+        return response
 
     async def create_environment(self, request: Request) -> Response:
         """Answer `POST /console/environments`: make one, and be signed in to it too."""

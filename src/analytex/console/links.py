@@ -15,9 +15,14 @@ def event_link(name: str) -> str:
     return _short(f"/console/events/name?name={quote(name, safe='')}")
 
 
-def record_link(id: str) -> str:
-    """Return where the page of one accepted call or imported row is."""
-    return _short(f"/console/live/{quote(id, safe='')}")
+def record_link(id: str, at: int | None = None) -> str:
+    """Return where the page of one accepted call or imported row is.
+
+    With `at`, its time in microseconds, a row is found at once, also in history; a call's id holds
+    its time.
+    """
+    time = "" if at is None else f"?at={at}"
+    return _short(f"/console/live/{quote(id, safe='')}{time}")
 
 
 def values_link(property: str, event: str) -> str:

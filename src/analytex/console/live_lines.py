@@ -40,7 +40,7 @@ class Line(msgspec.Struct, kw_only=True):
     id: str
     at: str  #: ISO 8601, UTC
     kind: str  #: accepted, row (of a file) or refused
-    result: str
+    result: str  #: the status of the reply; of a row, that it is one
     call: str
     name: str
     link: str  #: where all about it is
@@ -133,10 +133,10 @@ def _accepted(data: bytes) -> Line:
         id=told.id,
         at=told.inserted_at,
         kind="accepted" if is_call else "row",
-        result="Accepted" if is_call else "Row of a file",
+        result="202" if is_call else "row",
         call=CALLS[told.event_type],
         name=_cut(told.event_name),
-        link=record_link(told.id),
+        link=record_link(told.id, None if is_call else parse_time(told.inserted_at)),
         user=_cut(user),
         user_link=user_link(user) if user else "",
         company=_cut(company),
@@ -152,7 +152,7 @@ def _refused(reply: RefusedReply) -> Line:
         id=reply.id,
         at=reply.refused_at,
         kind="refused",
-        result=f"Refused, {reply.status}",
+        result=str(reply.status),
         call=call_name(reply.method, reply.path),
         name=_cut(named.get("event_name", "")),
         link=f"/console/quarantine/{reply.id}",

@@ -1,6 +1,6 @@
 """Pages: templates, what all of them are given, filters, messages, redirects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,9 @@ from analytex.console.charts.numbers import NONE, compact, duration, number, rat
 from analytex.console.gate import FIELD, Form, form_of, session_of
 from analytex.console.navigation import menu
 from analytex.console.reader import reader_zone
-from analytex.console.sessions import PLACE, Session, Sessions, over_tls
+from analytex.console.sessions import PLACE, Session, Sessions, over_tls, own_address
 from analytex.domain.environments import Permission, Scope
 from analytex.http.deps import Deps
-from analytex.settings import Loaded
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MESSAGE: Final = "analytex_message"  #: cookie: what the next page says, once
@@ -41,12 +40,12 @@ class Console:
         self,
         deps: Deps,
         administration: Administration,
-        loaded: Callable[[], Loaded | None] = lambda: None,
+        origins: Mapping[str, str] | None = None,
     ) -> None:
-        """`loaded` reads the settings again, with their origins; None if that cannot be done."""
+        """`origins`: setting name → where its value is from; one that is missing is a default."""
         self.deps = deps
         self.administration = administration
-        self.loaded = loaded
+        self.origins = origins or {}
         self.assets = Assets()
         self.routes: dict[str, Permission | None] = {}  #: path → what it needs
         self._sessions: Sessions | None = None
@@ -68,6 +67,11 @@ class Console:
             code=code,
         )
         self._templates.globals.update(static=self.assets.address, version=__version__)
+
+    def compile_templates(self) -> None:
+        """Compile all templates, which takes a quarter of a second; pages do not wait for it."""
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
 
     async def sessions(self) -> Sessions:
         """Return what reads sessions. Raises Unavailable."""
@@ -121,6 +125,22 @@ class Console:
             )
         return response
 
+    def moved(self, request: Request, session: Session) -> Response:
+        """Show the environment that is left, and say so: the one that was shown has ended."""
+        response = self.redirect(
+            request,
+            PLACE,
+            "You are signed out of the environment that was shown: its key was revoked, or twelve "
+            f"hours are over. Nothing was changed. This is {self.name_of(session.scope)}.",
+            kind="bad",
+        )
+        request.state.sessions.write(request, response, session)
+        return response
+
+    def name_of(self, scope: Scope) -> str:
+        """Return what the environment of a key is called."""
+        return shown(self.deps.keyring.environment(scope.environment_id).name, at_most=40)
+
     def _messages(self, request: Request) -> list[tuple[str, str]]:
         text = request.cookies.get(MESSAGE)
         if not text or not self._secret:
@@ -139,7 +159,7 @@ class Console:
         path = request.url.path
         base: dict[str, Any] = {
             "path": path,
-            "address": f"{path}?{request.url.query}" if request.url.query else path,
+            "address": own_address(request),
             "base_url": self.base_url(request),
             "time_zone": reader_zone(request),
             "session": session,

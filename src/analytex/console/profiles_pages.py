@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -30,11 +31,10 @@ from analytex.domain.events import EventFilter
 from analytex.domain.jobs import Family
 from analytex.domain.profiles import Profile, User
 from analytex.errors import AnalytexError, NotFound
-from analytex.query.reads import LOOK_AT
 from analytex.wire.job_replies import public_id
 
 EVENTS: Final = 25  #: of a timeline's page
-PATIENCE_S: Final = 0.1  #: a page waits so long for the picture; then a script asks for it
+PATIENCE_S: Final = 0.06  #: a page waits so long for the picture; then a script asks for it
 
 _JOB_PAGE: Final = "/console/jobs/{id}"
 
@@ -83,7 +83,6 @@ class Profiles:
             "company": company,
             "first": self._lists.address(q=search, company=company) if cursor else "",
             "is_empty": not (search or company or cursor or any(each.rows for each in sections)),
-            "look_at": LOOK_AT,
         }
         return self._console.render(request, "profiles.html", values)
 
@@ -100,12 +99,14 @@ class Profiles:
             raise NotFound(f"There is no such {words.one}.", details=f"{words.one}_id: {id!r}")
         wanted = EventFilter(user_id=id) if words is USERS else EventFilter(company_id=id)
         cursor = asked.get("after_cursor") or None
-        known, events, members_, picture = await asyncio.gather(
+        began = time.monotonic()
+        known, events, members_ = await asyncio.gather(
             history(deps.reads, environment, words.kind, id),
             deps.reads.events(environment, wanted, cursor=cursor, limit=EVENTS),
             self._members(environment, id),
-            self._activity(request, id, None if asked.get("wait") else _patience_s(id)),
         )
+        patience_s = None if asked.get("wait") else _patience_s(id, time.monotonic() - began)
+        picture = await self._activity(request, id, patience_s)
         days = timeline(events.items, scope, words, zone)
         values = {
             "words": words,
@@ -187,8 +188,10 @@ class Profiles:
         job = await deps.jobs.delete(scope, words.deletion, [id])
         receipt = public_id(job, scope.app_token)
         to = f"/console/jobs/{job.id}" if _JOB_PAGE in self._console.routes else words.place
+        at = deps.settings.delete_at
+        what = "is being deleted" if at == "now" else f"will be deleted at {at} UTC"
         return self._console.redirect(
-            request, to, f"The {words.one} is being deleted. The receipt is the job {receipt}."
+            request, to, f"The {words.one} {what}. The receipt is the job {receipt}."
         )
 
     # What pages consist of
@@ -223,6 +226,8 @@ class Profiles:
         self, request: Request, id: str, patience_s: float | None
     ) -> Activity | None:
         """Return the picture of activity; None if it is not there in time."""
+        if patience_s == 0:
+            return None
         deps, environment = self._console.deps, self._console.scope(request).environment_id
         try:
             found = activity(deps.insights, environment, self._words, id, reader_zone(request))
@@ -239,9 +244,12 @@ async def _with_first(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterat
         yield each
 
 
-def _patience_s(id: str) -> float:
-    """Return how long a page waits for the picture; with a very long id it has no room for it."""
-    return PATIENCE_S if len(quote(id)) <= LONGEST else 0
+def _patience_s(id: str, spent_s: float) -> float:
+    """Return how long a page waits for the picture, for whose rest that time was spent.
+
+    With a very long id, which stands in many addresses, it has no room for the picture.
+    """
+    return PATIENCE_S if spent_s < PATIENCE_S and len(quote(id)) <= LONGEST else 0
 
 
 def _place(text: str | None) -> int:

@@ -101,13 +101,12 @@ class _Quarantine:
         sent = self._console.form(request).get("body", "")
         try:
             body = _body(refused, sent)
-            accepted_as = await replay_with(request, deps, self._handlers, refused, body, scope)
+            await replay_with(request, deps, self._handlers, refused, body, scope)
         except AlreadyReplayed:
             raise
         except AnalytexError as error:
             return self._page(request, refused, sent, error)
-        message = f"It is accepted as {accepted_as}."
-        return self._console.redirect(request, f"{HERE}/{refused.id}", message)
+        return self._console.redirect(request, f"{HERE}/{refused.id}")  # which says it
 
     async def _find(self, request: Request) -> Refused:
         scope = self._console.scope(request)

@@ -17,6 +17,7 @@ from analytex.domain.environments import Scope
 from analytex.domain.events import SOURCE_HTTP, Event, EventFilter, EventType
 from analytex.errors import NotFound
 from analytex.storage.live import CALL_ID_CHARS
+from analytex.wire.records import received_at
 from analytex.wire.replies import encode, event_reply
 
 SHOWN_CHARS: Final = 6_000  #: of a JSON text; more than enough for nearly all of them
@@ -45,7 +46,7 @@ class _Records:
         """Answer `GET /console/live/{id}`; a refused call is shown by the quarantine."""
         scope = self._console.scope(request)
         id = request.path_params["id"]
-        event = await self._find(scope, id)
+        event = await self._find(request, scope, id)
         if event is None:
             await self._console.deps.quarantine.get(scope, id)  # raises NotFound
             return RedirectResponse(f"/console/quarantine/{id}", 303)
@@ -55,16 +56,17 @@ class _Records:
         """Answer `GET /console/live/{id}/record.json`: the record as the API shows it."""
         scope = self._console.scope(request)
         id = request.path_params["id"]
-        event = await self._find(scope, id)
+        event = await self._find(request, scope, id)
         if event is None:
             raise NotFound("There is no such record.", details=f"id: {id!r}")
         body = encode(event_reply(event, scope.app_token))
         return Response(body, media_type="application/json; charset=utf-8")
 
-    async def _find(self, scope: Scope, id: str) -> Event | None:
+    async def _find(self, request: Request, scope: Scope, id: str) -> Event | None:
         reads = self._console.deps.reads
         await reads.caught_up()
-        wanted = EventFilter(id=id)
+        at = _time_of(id, request.query_params.get("at", ""))
+        wanted = EventFilter(id=id, since=at, until=None if at is None else at + 1)
         found = await reads.events(scope.environment_id, wanted, cursor=None, limit=1)
         return found.items[0] if found.items else None
 
@@ -86,13 +88,23 @@ class _Records:
             "path": path,
             "body": _cut(_pretty(body)),
             "command": _command(path, body),
-            "path_of_file": f"{record_link(event.id)}/record.json",
+            "path_of_file": _file_link(event),
             "record": _cut(event_json(event, scope)),
             "parts": parts,
             "event_link": event_link(event.event_name) if event.event_name else "",
             "user_link": user_link(event.user_id or ""),
             "company_link": company_link(event.company_id or ""),
         }
+
+
+def _time_of(id: str, at: str) -> int | None:
+    """Return the time of a record, in microseconds, if its address or its id tells it."""
+    if at.isascii() and at.isdecimal():
+        return int(at[:17])
+    try:
+        return received_at(id) if len(id) == CALL_ID_CHARS else None
+    except ValueError:  # it is no id of ours
+        return None
 
 
 def is_call(event: Event) -> bool:
@@ -114,6 +126,10 @@ def request_body(event: Event) -> bytes:
         company = msgspec.json.decode(event.company, type=dict[str, msgspec.Raw])
         fields["company"] = {"id": event.company_id, **company}
     return encode(fields)
+
+
+def _file_link(event: Event) -> str:
+    return f"{record_link(event.id)}/record.json?at={event.inserted_at}"
 
 
 def _command(path: str, body: bytes) -> str:

@@ -12,6 +12,7 @@ from analytex.console.links import company_link, record_link, user_link
 from analytex.domain.events import Event, EventType
 from analytex.domain.profiles import Company, Profile, User
 from analytex.domain.values import NULL, Stamp
+from analytex.storage.live import CALL_ID_CHARS
 
 MOST: Final = 60  #: properties that are shown
 VALUE_CHARS: Final = 100
@@ -57,9 +58,7 @@ def touched(event: Event, profile: User | Company | None, *, of_user: bool) -> T
     """Return what an event changed of the user or company that it names."""
     stamp = Stamp(event.inserted_at, event.id)
     given = _decode(_given(event, of_user=of_user) or "{}")
-    changes = [
-        _change(name, value, stamp, profile) for name, value in list(given.items())[:MOST]
-    ]
+    changes = [_change(name, value, stamp, profile) for name, value in list(given.items())[:MOST]]
     id = (event.user_id if of_user else event.company_id) or ""
     return Touched(
         kind="user" if of_user else "company",
@@ -98,7 +97,12 @@ def _membership(event: Event, stamp: Stamp, profile: User | Company | None) -> C
     return _compared("company", text, Now.STANDS, stamp, profile.company_stamp)
 
 
+def _link(stamp: Stamp) -> str:
+    is_call = len(stamp.by) == CALL_ID_CHARS
+    return record_link(stamp.by, None if is_call else stamp.at)
+
+
 def _compared(name: str, text: str, now: Now, stamp: Stamp, known: Stamp | None) -> Change:
     if known is None or known == stamp:
         return Change(name, text, now if known else Now.GONE, "", "", None)
-    return Change(name, text, Now.NEWER, known.by, record_link(known.by), known.at)
+    return Change(name, text, Now.NEWER, known.by, _link(known), known.at)

@@ -6,7 +6,9 @@ reads it, also after a restart. It names keys by their ids and never holds one:
     {"id": "<random>", "at": 0, "keys": [["<key id>", <signed in, Unix seconds>], ...]}
 
 `at` is the place of the key whose environment is shown. A key that was revoked, or with which one
-signed in twelve hours ago, is left out when the cookie is read.
+signed in twelve hours ago, is left out when the cookie is read. A worker remembers which sessions
+were ended in it, so that a copy of their cookie opens nothing there; only revoking the key ends a
+copy for all workers.
 """
 
 import hmac
@@ -16,7 +18,7 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import Request
@@ -30,6 +32,7 @@ COOKIE: Final = "analytex_session"
 PLACE: Final = "/console"
 LASTS_S: Final = 12 * 3600
 MOST_KEYS: Final = 20  # of a session: its cookie stays below 1 kB
+MOST_ENDED: Final = 10_000  # sessions that a worker remembers to have ended: some 2 MB
 
 WINDOW_S: Final = 300.0
 FAILURES_OF_ONE: Final = 10  # in a window, of one address
@@ -51,6 +54,7 @@ class Session(NamedTuple):
     id: str
     chosen: int  #: the place of the key whose environment is shown
     keys: tuple[SignedIn, ...]  #: at least one; one for each environment
+    moved: bool = False  #: the key of the environment that was shown has ended; this is another's
 
     @property
     def scope(self) -> Scope:
@@ -62,17 +66,12 @@ class Session(NamedTuple):
         others = [each for each in self.keys if _differ(each.scope, scope)][-(MOST_KEYS - 1) :]
         return Session(self.id, len(others), (*others, SignedIn(scope, now)))
 
-    def without_key(self, key_id: str) -> "Session | None":
-        """Return the session without that key; None if it was the last one."""
-        left = tuple(each for each in self.keys if each.scope.key_id != key_id)
-        return Session(self.id, 0, left) if left else None
-
-    def choosing(self, app_token: str) -> "Session":
-        """Return the session with that environment shown, if it has a key for it."""
+    def choosing(self, app_token: str) -> "Session | None":
+        """Return the session with that environment shown; None if it has no key for it."""
         for place, each in enumerate(self.keys):
             if each.scope.app_token == app_token:
-                return self._replace(chosen=place)
-        return self
+                return self._replace(chosen=place, moved=False)
+        return None
 
 
 class Sessions:
@@ -86,6 +85,7 @@ class Sessions:
         self._secret = hmac.digest(secret, b"analytex console sessions", "sha256")
         self._keyring = keyring
         self._clock = clock
+        self._ended: dict[str, float] = {}  # session → when it would have ended by itself
         self._signer = URLSafeSerializer(
             self._secret,
             salt=COOKIE,
@@ -98,7 +98,22 @@ class Sessions:
         # A session that gets another key gets another name too: a token that somebody saw before
         # is worth nothing afterwards.
         started = Session(secrets.token_urlsafe(16), 0, session.keys if session else ())
+        if session is not None:
+            self._remember(session)
         return started.with_key(scope, now)
+
+    def without_key(self, session: Session, key_id: str) -> Session | None:
+        """Return the session without that key, under another name; None if it was the last one.
+
+        The environment that was shown is shown further, unless it was that key's.
+        """
+        left = [each for each in session.keys if each.scope.key_id != key_id]
+        if not left:
+            return None
+        self._remember(session)
+        shown = session.keys[session.chosen]
+        chosen = left.index(shown) if shown in left else 0
+        return Session(secrets.token_urlsafe(16), chosen, tuple(left), session.moved)
 
     def read(self, request: Request) -> Session | None:
         """Return the session of a request, if it has one. Raises Unavailable."""
@@ -112,9 +127,11 @@ class Sessions:
 
     def _session(self, given: dict[str, Any]) -> Session | None:
         self._keyring.refresh()  # cheap; a key that was just revoked opens no page any more
+        if given["id"] in self._ended:
+            return None
         oldest = self._clock() - LASTS_S
         keys: list[SignedIn] = []
-        chosen = 0
+        chosen: int | None = None
         for place, (key_id, at) in enumerate(given["keys"]):
             scope = self._keyring.scope_of(key_id) if at > oldest else None
             if scope is None:
@@ -122,7 +139,9 @@ class Sessions:
             if place == given["at"]:
                 chosen = len(keys)
             keys.append(SignedIn(scope, at))
-        return Session(given["id"], chosen, tuple(keys)) if keys else None
+        if not keys:
+            return None
+        return Session(given["id"], chosen or 0, tuple(keys), moved=chosen is None)
 
     def write(self, request: Request, response: Response, session: Session) -> None:
         """Give the browser the cookie of a session."""
@@ -141,19 +160,41 @@ class Sessions:
             samesite="lax",  # not strict: a link from a chat shall open the page that it names
         )
 
-    def end(self, request: Request, response: Response) -> None:
-        """Take the cookie away from the browser."""
+    def end(self, request: Request, response: Response, session: Session | None) -> None:
+        """Take the cookie away from the browser, and take it in this worker no more."""
+        if session is not None:
+            self._remember(session)
         response.delete_cookie(
             COOKIE, path=PLACE, secure=over_tls(request), httponly=True, samesite="lax"
         )
 
+    def _remember(self, session: Session) -> None:
+        """Take the session's cookie no more, as long as it would be good."""
+        now = self._clock()
+        while self._ended and (
+            len(self._ended) >= MOST_ENDED or next(iter(self._ended.values())) <= now
+        ):
+            del self._ended[next(iter(self._ended))]
+        self._ended[session.id] = now + LASTS_S
+
     def token(self, session: Session) -> str:
-        """Return the CSRF token of a session."""
-        return hmac.digest(self._secret, f"csrf {session.id}".encode(), "sha256").hex()
+        """Return the CSRF token of a session's forms while they show that environment.
+
+        Without the environment, a form that was loaded in one would run in the one chosen since.
+        """
+        text = f"csrf {session.id} {session.scope.environment_id}"
+        return hmac.digest(self._secret, text.encode(), "sha256").hex()
 
     def is_token(self, session: Session, given: str) -> bool:
-        """Tell whether that is the CSRF token of the session."""
+        """Tell whether that is the CSRF token of the session and the shown environment."""
         return hmac.compare_digest(self.token(session).encode(), given.encode())
+
+    def is_token_of_any(self, session: Session, given: str) -> bool:
+        """Tell whether that is the CSRF token of any environment of the session."""
+        return any(
+            self.is_token(session._replace(chosen=place), given)
+            for place in range(len(session.keys))
+        )
 
 
 def over_tls(request: Request) -> bool:
@@ -185,8 +226,15 @@ def own_page(address: str | None) -> str:
     """Return the address if it is a page of the console, else that of its first page."""
     if not address or not _OWN_PAGE.fullmatch(address):
         return PLACE
-    path = unquote(address.partition("?")[0])
-    return PLACE if ".." in path.split("/") or "//" in path or "\\" in path else address
+    path = address.partition("?")[0]  # an escaped slash, in an id, cannot lead elsewhere
+    return PLACE if ".." in map(unquote, path.split("/")) or "//" in path else address
+
+
+def own_address(request: Request) -> str:
+    """Return path and query of a request as a browser would send them again: escaped."""
+    path = quote(request.scope["raw_path"], safe="/%!$&'()*+,;=:@~[]")
+    query = quote(request.scope["query_string"], safe="/%!$&'()*+,;=:@~[]?")
+    return f"{path}?{query}" if query else path
 
 
 class Brake:

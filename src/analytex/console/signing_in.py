@@ -6,13 +6,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analytex.console.gate import SIGN_IN, without_session
+from analytex.console.gate import SIGN_IN, of_any_environment, without_session
 from analytex.console.pages import Console
-from analytex.console.sessions import PLACE, Brake, own_page
+from analytex.console.sessions import COOKIE, PLACE, Brake, own_page
 from analytex.domain.environments import Permission, Scope
 from analytex.errors import Unauthorized
 
 REFUSED: Final = "This key does not open the console."
+ENDED: Final = (
+    "Your session has ended: its key was revoked, or it was signed out, or twelve hours are over."
+)
+NOT_OPEN: Final = "You are not signed in to that environment."
 
 
 def routes(console: Console) -> list[Route]:
@@ -22,7 +26,7 @@ def routes(console: Console) -> list[Route]:
         Route(SIGN_IN, without_session(pages.form)),
         Route(SIGN_IN, without_session(pages.sign_in), methods=["POST"]),
         Route("/console/sign-out", without_session(pages.sign_out), methods=["POST"]),
-        Route("/console/environment", pages.choose, methods=["POST"]),
+        Route("/console/environment", of_any_environment(pages.choose), methods=["POST"]),
     ]
 
 
@@ -56,19 +60,24 @@ class _SigningIn:
         sessions, session = await self._console.sessions(), request.state.session
         app = self._console.form(request).get("app")
         if session is not None and app:
-            left = session.without_key(session.choosing(app).scope.key_id)
+            named = session.choosing(app)
+            if named is None:
+                return self._console.redirect(request, PLACE, NOT_OPEN, kind="bad")
+            left = sessions.without_key(session, named.scope.key_id)
             if left is not None:
                 response = self._console.redirect(request, PLACE)
                 sessions.write(request, response, left)
                 return response
         response = self._console.redirect(request, SIGN_IN)
-        sessions.end(request, response)
+        sessions.end(request, response, session)
         return response
 
     async def choose(self, request: Request) -> Response:
         """Answer `POST /console/environment`: show the environment `app` from now on."""
         sessions, session = await self._console.sessions(), self._console.session(request)
         chosen = session.choosing(self._console.form(request).get("app", ""))
+        if chosen is None:
+            return self._console.redirect(request, PLACE, NOT_OPEN, kind="bad")
         response = self._console.redirect(request, PLACE)
         sessions.write(request, response, chosen)
         return response
@@ -85,5 +94,10 @@ class _SigningIn:
     def _form(
         self, request: Request, came_for: str | None, *, error: str = "", status: int = 200
     ) -> Response:
-        values = {"next": own_page(came_for), "error": error}
+        has_ended = request.state.session is None and COOKIE in request.cookies
+        values = {
+            "next": own_page(came_for),
+            "error": error,
+            "ended": ENDED if has_ended and not error else "",
+        }
         return self._console.render(request, "sign_in.html", values, status=status)

@@ -21,10 +21,10 @@ from analytex.domain.environments import Permission
 from analytex.http.operations import is_local
 from analytex.observability.health import State, is_running, readiness
 from analytex.observability.meters import Snapshot
-from analytex.settings import SECRET, Loaded, Setting, Settings, table
+from analytex.settings import SECRET, Setting, Settings, table
 
 MASK: Final = "********"
-AT_THE_START: Final = "at the start"  #: by the command line, or in a file that it named
+DEFAULT: Final = "default"  #: the origin of a setting that nobody set
 
 #: What lies in the data directory, for those who do not know its files by name.
 CONTENTS: Final = {
@@ -58,7 +58,7 @@ class _System:
         state = deps.watch.state()
         details = await deps.watch.details()
         found = readiness(state, lag_s=settings.ready_lag, disk_bytes=settings.ready_disk)
-        shown = _settings(settings, self._console.loaded())
+        shown = _settings(settings, self._console.origins)
         values = {
             "ready": found.ready,
             "reasons": found.reasons,
@@ -70,8 +70,8 @@ class _System:
             "files": _files(details.files),
             "processes": _processes(state),
             "versions": versions(),
-            "settings": [row for row in shown if row["origin"] != "default"],
-            "defaults": [row for row in shown if row["origin"] == "default"],
+            "settings": [row for row in shown if row["origin"] != DEFAULT],
+            "defaults": [row for row in shown if row["origin"] == DEFAULT],
             "directory": str(settings.directory),
             "quoted_directory": shlex.quote(str(settings.directory)),
             "shows_metrics": settings.metrics_open or is_local(request),
@@ -123,7 +123,7 @@ def _process(each: Snapshot, now: float) -> dict[str, Any]:
     }
 
 
-def _settings(settings: Settings, loaded: Loaded | None) -> list[dict[str, Any]]:
+def _settings(settings: Settings, origins: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return each setting as it is used, and where its value is from."""
     return [
         {
@@ -131,23 +131,11 @@ def _settings(settings: Settings, loaded: Loaded | None) -> list[dict[str, Any]]
             "value": _shown(row, settings),
             "unit": row.unit,
             "about": _about(row, settings),
-            "origin": origin(row, settings, loaded),
+            "origin": origins.get(row.name, DEFAULT),
             "sentence": row.sentence,
         }
         for row in table()
     ]
-
-
-def origin(row: Setting, settings: Settings, loaded: Loaded | None) -> str:
-    """Return where the value of a setting is from.
-
-    A worker is told the values and not their origins. So what its variables and the usual file say
-    is compared with them; a value that is from neither was given when the server was started.
-    """
-    value = getattr(settings, row.name)
-    if loaded is not None and getattr(loaded.settings, row.name) == value:
-        return loaded.origins[row.name]
-    return "default" if value == row.default else AT_THE_START
 
 
 def _shown(row: Setting, settings: Settings) -> str:

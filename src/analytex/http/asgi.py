@@ -1,5 +1,6 @@
 """The ordinary way: every route in one table, and what every reply has in common."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -192,8 +193,8 @@ def app(deps: Deps, mounts: Mapping[str, Callable[[], ASGIApp]] | None = None) -
     """Return the ASGI application.
 
     `mounts` are further applications by the path below which all is theirs (`/console`), which
-    stays in the paths that they are given. One is made when it is first asked for. Browsers that
-    ask for `/` are sent to the first of them.
+    stays in the paths that they are given. One is made when it is first asked for, in a thread.
+    Browsers that ask for `/` are sent to the first of them.
     """
     inner = Starlette(
         routes=routes(deps),
@@ -213,7 +214,7 @@ class _Mounts:
     def __init__(self, others: ASGIApp, mounts: Mapping[str, Callable[[], ASGIApp]]) -> None:
         self._others = others
         self._make = mounts
-        self._made: dict[str, ASGIApp] = {}
+        self._made: dict[str, asyncio.Task[ASGIApp]] = {}
         self._first = next(iter(mounts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -222,13 +223,25 @@ class _Mounts:
         prefix = "/" + path[1:].partition("/")[0]
         if prefix in self._make:
             scope["state"]["mount"] = prefix
-            if prefix not in self._made:
-                self._made[prefix] = self._make[prefix]()
-            await self._made[prefix](scope, receive, send)
+            inner = await self._of(prefix)
+            await inner(scope, receive, send)
         elif path == "/" and _is_browser(scope):
             await RedirectResponse(self._first, headers={"vary": "accept"})(scope, receive, send)
         else:
             await self._others(scope, receive, send)
+
+    async def _of(self, prefix: str) -> ASGIApp:
+        """Return the application of a path; the first request makes it, further ones wait."""
+        making = self._made.get(prefix)
+        if making is None:
+            # Imports take a tenth of a second, in which calls go on.
+            making = asyncio.create_task(asyncio.to_thread(self._make[prefix]))
+            self._made[prefix] = making
+        try:
+            return await asyncio.shield(making)  # one that goes away takes it from nobody
+        except Exception:
+            self._made.pop(prefix, None)  # the next request tries again
+            raise
 
 
 def _is_browser(scope: Scope) -> bool:

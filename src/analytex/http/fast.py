@@ -48,7 +48,14 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 # Their bodies are files, which may take longer than a request has: time begins anew with every
 # so many bytes. At the default `request_timeout` that is 1 KiB/s; slower is not a sender at work.
 LONG_BODIES: Final = frozenset(
-    ("/v1/users/bulk_identify", "/v1/companies/bulk_identify", "/v1/imports")
+    (
+        "/v1/users/bulk_identify",
+        "/v1/companies/bulk_identify",
+        "/v1/imports",
+        "/console/jobs/new/events",
+        "/console/jobs/new/users",
+        "/console/jobs/new/companies",
+    )
 )
 STEADY_BYTES: Final = 64 * 1024
 _UNUSUAL: Final = frozenset((b"transfer-encoding", b"expect", b"content-encoding"))

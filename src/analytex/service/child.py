@@ -20,6 +20,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What a child is told. Numbers are file descriptors that it inherits."""
 
     settings: Settings
+    origins: dict[str, str] = {}  #: setting name → where its value is from, as in `Loaded`
     number: int = 0  #: 0 for the first worker, which also trims the log
     listener: int = -1  #: the listening socket
     ready: int = -1  #: a byte is written here once the child is ready

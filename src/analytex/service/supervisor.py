@@ -16,7 +16,7 @@ from analytex.errors import AnalytexError, SettingsError
 from analytex.eventlog.open import prepare_log
 from analytex.service import child, lock
 from analytex.service.child import Orders
-from analytex.settings import Settings
+from analytex.settings import Loaded, Settings
 from analytex.storage.files import JobFiles
 from analytex.storage.open import open_job_store, open_key_store, open_read_store
 
@@ -84,12 +84,13 @@ class _Child:
 class Supervisor:
     """One server: its data directory, its port, its processes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, loaded: Loaded) -> None:
         """Take the directory and the port, and make what a first start needs.
 
         Raises DataDirectoryError, and SettingsError if the port is taken.
         """
-        self._settings = settings
+        settings = self._settings = loaded.settings
+        self._origins = dict(loaded.origins)
         self._lock = lock.hold(settings.directory)
         store = open_key_store(settings.directory)
         self._first_start = prepare_first_start(
@@ -166,6 +167,7 @@ class Supervisor:
         files = (self._listener.fileno(), self._ready_write, self._wake_write, self._lock.fileno())
         orders = Orders(
             settings=self._settings,
+            origins=self._origins,
             number=number,
             listener=files[0],
             ready=self._ready_write,

@@ -40,7 +40,6 @@ from analytex.query.relation import EventsRelation
 from analytex.query.watch import Watch
 from analytex.service.child import LIFELINE, Orders, receive_orders
 from analytex.service.scheduling import take_short_slices
-from analytex.settings import Loaded, load
 from analytex.storage.export_files import ExportFiles
 from analytex.storage.files import JobFiles
 from analytex.storage.open import (
@@ -172,7 +171,10 @@ class Worker:
         )
         self._server = Server(
             uvicorn.Config(
-                app(deps, {"/console": lambda: _console(deps, self._administration)})
+                app(
+                    deps,
+                    {"/console": partial(_console, deps, self._administration, orders.origins)},
+                )
                 if settings.console
                 else app(deps),
                 http=cast(Any, partial(FastProtocol, deps)),
@@ -250,18 +252,11 @@ class Worker:
         self._watch.report(queue=self._log.waiting, connections=connections)
 
 
-def _console(deps: Deps, administration: Administration) -> ASGIApp:
+def _console(deps: Deps, administration: Administration, origins: dict[str, str]) -> ASGIApp:
     # Imported when somebody opens it, so that the start does not wait for it.
     from analytex.console.app import application
 
-    return application(deps, administration, _settings_again)
-
-
-def _settings_again() -> Loaded | None:
-    """Return what variables and the usual file say now; None if they cannot be read any more."""
-    with contextlib.suppress(AnalytexError):
-        return load()
-    return None
+    return application(deps, administration, origins, ahead=True)
 
 
 def _wake(applier: int) -> None:

@@ -30,7 +30,7 @@ let address = root.dataset.stream;
 
 function fill(line) {
   const row = part("line").content.firstElementChild.cloneNode(true);
-  const put = (name, text, link) => {
+  const set = (name, text, link) => {
     const found = part(name, row);
     found.textContent = text;
     if (link) found.href = link;
@@ -40,17 +40,25 @@ function fill(line) {
   const time = row.querySelector("time");
   time.dateTime = line.at;
   time.title = line.at.replace("T", " ").replace("Z", " UTC");
-  put("result", line.result);
+  set("result", line.result);
   part("result", row).className = `badge ${{ refused: "bad", row: "accent" }[line.kind] ?? "good"}`;
   part("link", row).href = line.link;
-  put("call", line.call);
-  put("name", line.name);
-  put("user", line.user, line.user_link);
-  put("company", line.company, line.company_link);
+  set("call", line.call);
+  set("name", line.name);
+  set("user", line.user, line.user_link);
+  set("company", line.company, line.company_link);
   if (line.kind === "refused") part("said", row).replaceChildren(...withCode(line.said));
-  else put("said", line.said);
+  else set("said", line.said);
   row.classList.add("is-new");
   return row;
+}
+
+/** Put a row where its time belongs: refused calls are told a moment later than accepted ones. */
+function put(row, at) {
+  enhance(row);
+  let next = lines.firstElementChild;
+  while (next && next.querySelector("time").dateTime > at) next = next.nextElementSibling;
+  lines.insertBefore(row, next);
 }
 
 /** Return what a sentence consists of: what stands in backticks is code. */
@@ -77,11 +85,8 @@ function take(event) {
 function show() {
   sayCounts();
   if (paused || !waiting.length) return;
-  const rows = document.createDocumentFragment();
-  for (const line of waiting.reverse()) rows.append(fill(line));
+  for (const line of waiting) put(fill(line), line.at);
   waiting = [];
-  enhance(rows);
-  lines.prepend(rows);
   while (lines.children.length > MOST) lines.lastElementChild.remove();
   if (seen.size > 4 * MOST) {
     seen.clear();

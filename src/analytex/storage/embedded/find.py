@@ -19,6 +19,9 @@ from analytex.storage.embedded import rows
 
 _SQL: Final = sqlite.queries(__package__, "find.sql")
 
+_PROPERTIES: Final = -4  # their place in a row of either table
+_decode: Final = msgspec.json.Decoder(dict[str, Json]).decode
+
 Found = TypeVar("Found", bound=Profile)
 
 
@@ -61,11 +64,11 @@ def _find(
     text = None if wanted.text is None else _small(wanted.text)
     found: list[Found] = []
     with closing(db.execute(_SQL[queries[0]], values)) as cursor:
-        for profile in map(made, cursor):
-            if text is None or _has_value(profile, text):
+        for row in cursor:
+            if text is None or _has_value(row[_PROPERTIES], text):
                 if len(found) == limit:  # so there is one more
                     return found, found[-1].id
-                found.append(profile)
+                found.append(made(row))
     last = db.execute(_SQL[queries[1]], values).fetchone()
     return found, None if last is None else str(last[0])
 
@@ -95,8 +98,8 @@ def _spellings(text: str | None) -> dict[str, str | None]:
     return {name: _small(each).decode() for name, each in spelt.items()}
 
 
-def _has_value(profile: Profile, text: bytes) -> bool:
-    return any(text in _value(value) for value in profile.properties.values())
+def _has_value(properties: str, text: bytes) -> bool:
+    return any(text in _value(value) for value in _decode(properties).values())
 
 
 def _value(value: Json) -> bytes:
