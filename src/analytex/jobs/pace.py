@@ -1,7 +1,7 @@
 """How much of the time jobs may take: all of it, or a share while calls come in.
 
-Jobs write megabytes a second, and a flush of the event log waits behind theirs; both also need
-processors. So the 202 of one call in twenty would take several times as long (docs/decisions/0007).
+Jobs keep processors busy that calls need, and the disk. So the 202 of one call in twenty would take
+several times as long (docs/decisions/0007).
 """
 
 from collections.abc import Callable
