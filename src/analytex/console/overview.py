@@ -106,7 +106,7 @@ def _now(found: Now, zone: ZoneInfo) -> dict[str, Any]:
         "change": _change(rates),
         "chart": _chart(rates, zone),
         "missing": number(missing),
-        "lag": duration(state.lag_s),
+        "lag": f"the oldest for {duration(state.lag_s)}" if missing else "all calls are applied",
         "late": state.lag_s > 10,
         "refused": found.refused,
         "refused_count": found.refused_count,
