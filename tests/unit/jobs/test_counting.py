@@ -96,11 +96,14 @@ def test_csv_as_programs_write_it_is_counted_exactly(
     rows: list[list[str]], line_end: str, quoting: int, piece: int
 ) -> None:
     """Whatever the cells hold; a row that is a blank line is none."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator=line_end, quoting=quoting).writerows([["h"], *rows])  # type: ignore[arg-type]
-    blank = 0 if quoting == csv.QUOTE_ALL else sum(row[0].isspace() and "\n" not in row[0]
-        and "\r" not in row[0] for row in rows if len(row) == 1)  # fmt: skip
-    counted = count(FileFormat.CSV, file.getvalue().encode(), piece=piece)
+    lines = []
+    for row in (["h"], *rows):
+        line = io.StringIO()
+        csv.writer(line, lineterminator=line_end, quoting=quoting).writerow(row)  # type: ignore[arg-type]
+        lines.append(line.getvalue().encode())
+    # Some releases of Python write a lone carriage return without quotes: a blank line.
+    blank = sum(line.isspace() for line in lines)
+    counted = count(FileFormat.CSV, b"".join(lines), piece=piece)
     assert counted == len(rows) - blank
 
 
