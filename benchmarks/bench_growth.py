@@ -26,6 +26,7 @@ from plain import NAME
 from report import Report, ratio, spread
 from turn import Turn
 
+ENOUGH_RATES = 20  # figures of the filling: a smoke run is over before there are some
 OF_EMPTY = 0.90  # of the empty store's calls per second
 
 Turns = dict[str, list[Turn]]
@@ -79,12 +80,13 @@ def show(filling: Sequence[float], turns: Turns, given: Options, report: Report)
         ["", "empty", "loaded", "loaded / empty"],
         rows,
     )
-    fifth = max(1, len(filling) // 5)
-    first, last = spread(filling[:fifth]), spread(filling[-fifth:])
-    print(
-        f"apply while filling, records/s: {first.text()} in the first fifth, {last.text()} in the "
-        f"last, ratio {last.median / first.median:.2f}\n"
-    )
+    if len(filling) >= ENOUGH_RATES:
+        fifth = len(filling) // 5
+        first, last = spread(filling[:fifth]), spread(filling[-fifth:])
+        print(
+            f"apply while filling, records/s: {first.text()} in the first fifth, {last.text()} in "
+            f"the last, ratio {last.median / first.median:.2f}\n"
+        )
     report.target("accepted/s of the empty store's", ratios["accepted/s"].median, at_least=OF_EMPTY)
 
 
