@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from analytex.console import asked as questions
 from analytex.console.charts import Kind, Ranked, Row, Series, Step, funnel, over_time
 from analytex.console.charts import ranked as top_list
 from analytex.console.charts import retention as retention_grid
@@ -17,6 +16,7 @@ from analytex.console.charts.numbers import duration, number, rate
 from analytex.console.charts.times import bucket_text, grain
 from analytex.console.tables import Cells
 from analytex.http import insights as api
+from analytex.http import questions
 from analytex.http.asking import Parameters
 from analytex.query.insights.answers import Cohort, TrendsAnswer
 from analytex.query.insights.asked import (
@@ -31,6 +31,7 @@ from analytex.query.insights.asked import (
 from analytex.query.insights.questions import Insights
 from analytex.query.insights.spans import Interval, local_text
 
+MOST_BUCKETS: Final = 744  # of a chart, fewer than of an answer in JSON: a month of hours
 MOST_BARS: Final = 200  # bars are drawn of so many; of more, lines
 MOST_SERIES: Final = 12  # are drawn; the file has all
 MOST_POINTS: Final = 6000  # of all series together: about 70 kB
@@ -55,7 +56,7 @@ class Answer(NamedTuple):
 
 async def trends(insights: Insights, environment_id: int, given: Parameters, chart: str) -> Answer:
     """Ask for trends. Raises BadRequest and what `Insights` raises; so do all others."""
-    zone, interval, asked = questions.trends(given)
+    zone, interval, asked = questions.trends(given, at_most=MOST_BUCKETS)
     found = await insights.trends(environment_id, asked)
     series = [
         Series(
@@ -204,7 +205,7 @@ def _cohorts(asked: Retention, answer: Sequence[Cohort], begun: int, zone: ZoneI
 
 async def top(insights: Insights, environment_id: int, given: Parameters, chart: str) -> Answer:
     """Ask for what there was most of."""
-    asked = questions.top(given)
+    _, asked = questions.top(given)
     by, what = asked.by, asked.what
     found = await insights.top(environment_id, asked)
     named = [(value_text(item.value), item) for item in found.items]

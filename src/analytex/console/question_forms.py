@@ -13,7 +13,7 @@ from analytex.console.addresses import (
     day_fields,
 )
 from analytex.console.reader import named_zone
-from analytex.http import insights as api
+from analytex.http import questions as api
 from analytex.query.insights.asked import Count, Op
 from analytex.query.insights.spans import Interval
 

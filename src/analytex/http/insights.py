@@ -1,7 +1,6 @@
 """Questions asked of the events, over HTTP (docs/http-api.md)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -9,21 +8,13 @@ from starlette.responses import Response
 
 from analytex.domain.environments import Permission, Scope
 from analytex.domain.times import SECOND
-from analytex.http.asking import Parameters, event_name, wrong
+from analytex.http import questions
+from analytex.http.asking import Parameters
 from analytex.http.deps import Deps
 from analytex.http.paging import json_reply
 from analytex.http.scope import authorise
 from analytex.query.insights.answers import Cohort, StepAnswer, TopAnswer, TopItem, TrendsAnswer
-from analytex.query.insights.asked import (
-    ANY,
-    Count,
-    Funnel,
-    Retention,
-    Selection,
-    Top,
-    Trends,
-    What,
-)
+from analytex.query.insights.asked import Funnel, Retention, Top, Trends
 from analytex.query.insights.spans import Interval, local_text
 from analytex.wire.insight_replies import (
     CohortReply,
@@ -39,24 +30,6 @@ from analytex.wire.insight_replies import (
 )
 from analytex.wire.replies import time_text
 
-MOST_BUCKETS: Final = 1200  # three years of days, fifty days of hours
-MOST_COHORTS: Final = 100
-MOST_STEPS: Final = 10
-MOST_SERIES: Final = 50
-MOST_ITEMS: Final = 1000
-MOST_WINDOW_DAYS: Final = 366
-DEFAULT_LIMIT: Final = 10
-DEFAULT_WINDOW: Final = "7d"
-
-_TIMES: Final = ("from", "to", "tz")
-TRENDS: Final = ("event", "where", *_TIMES, "interval", "count", "by", "limit")
-STEP_WHERE: Final = tuple(f"where.{step}" for step in range(1, MOST_STEPS + 1))
-FUNNEL: Final = ("step", "window", "where", *STEP_WHERE, *_TIMES, "count")
-RETENTION: Final = (
-    *("start", "return", "where", "where.start", "where.return", *_TIMES, "interval", "count"),
-)
-TOP: Final = ("what", "by", "event", "where", *_TIMES, "count", "limit")
-
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -64,15 +37,8 @@ def trends(deps: Deps) -> Handler:
     """Return the handler of `GET /v1/insights/trends`."""
 
     async def handle(request: Request) -> Response:
-        scope, given, zone = await _begin(deps, request, TRENDS)
-        interval = given.word("interval", Interval.DAY)
-        asked = Trends(
-            span=given.span(zone, interval, at_most=MOST_BUCKETS),
-            events=given.selection(),
-            of=given.count(Count.EVENTS),
-            by=given.property("by"),
-            limit=given.whole("limit", DEFAULT_LIMIT, at_most=MOST_SERIES),
-        )
+        scope, given = _begin(deps, request, questions.TRENDS)
+        zone, interval, asked = questions.trends(given)
         request.state.lag = await deps.reads.caught_up()
         answer = await deps.insights.trends(scope.environment_id, asked)
         return json_reply(trends_reply(asked, answer, zone, interval))
@@ -84,15 +50,8 @@ def funnel(deps: Deps) -> Handler:
     """Return the handler of `GET /v1/insights/funnel`."""
 
     async def handle(request: Request) -> Response:
-        scope, given, zone = await _begin(deps, request, FUNNEL)
-        since, until = given.times(zone)
-        asked = Funnel(
-            since=since,
-            until=until,
-            steps=_steps(given),
-            window=given.duration("window", DEFAULT_WINDOW, at_most_days=MOST_WINDOW_DAYS),
-            of=given.count(Count.USERS),
-        )
+        scope, given = _begin(deps, request, questions.FUNNEL)
+        zone, asked = questions.funnel(given)
         request.state.lag = await deps.reads.caught_up()
         answer = await deps.insights.funnel(scope.environment_id, asked)
         return json_reply(funnel_reply(asked, answer, zone))
@@ -104,17 +63,8 @@ def retention(deps: Deps) -> Handler:
     """Return the handler of `GET /v1/insights/retention`."""
 
     async def handle(request: Request) -> Response:
-        scope, given, zone = await _begin(deps, request, RETENTION)
-        intervals = (Interval.DAY, Interval.WEEK, Interval.MONTH)
-        interval = given.word("interval", Interval.DAY, *intervals)
-        first = given.event("start", ANY)
-        where = given.where()
-        asked = Retention(
-            span=given.span(zone, interval, at_most=MOST_COHORTS),
-            first=Selection([first], [*where, *given.where("where.start")]),
-            back=Selection([given.event("return", first)], [*where, *given.where("where.return")]),
-            of=given.count(Count.USERS),
-        )
+        scope, given = _begin(deps, request, questions.RETENTION)
+        zone, interval, asked = questions.retention(given)
         request.state.lag = await deps.reads.caught_up()
         answer = await deps.insights.retention(scope.environment_id, asked)
         return json_reply(retention_reply(asked, answer, zone, interval))
@@ -126,22 +76,8 @@ def top(deps: Deps) -> Handler:
     """Return the handler of `GET /v1/insights/top`."""
 
     async def handle(request: Request) -> Response:
-        scope, given, zone = await _begin(deps, request, TOP)
-        by = given.property("by")
-        what = given.word("what", What.EVENTS if by is None else What.VALUES)
-        if (what is What.VALUES) != (by is not None):
-            details = "It goes with `what=values`, which needs it: the property to look at."
-            raise wrong("by", details)
-        since, until = given.times(zone)
-        asked = Top(
-            since=since,
-            until=until,
-            what=what,
-            by=by,
-            events=given.selection(),
-            of=given.count(Count.EVENTS),
-            limit=given.whole("limit", DEFAULT_LIMIT, at_most=MOST_ITEMS),
-        )
+        scope, given = _begin(deps, request, questions.TOP)
+        zone, asked = questions.top(given)
         request.state.lag = await deps.reads.caught_up()
         answer = await deps.insights.top(scope.environment_id, asked)
         return json_reply(top_reply(asked, answer, zone))
@@ -149,27 +85,8 @@ def top(deps: Deps) -> Handler:
     return handle
 
 
-async def _begin(
-    deps: Deps, request: Request, known: Sequence[str]
-) -> tuple[Scope, Parameters, ZoneInfo]:
-    scope = authorise(request, deps.keyring, Permission.READ)
-    given = Parameters(request, known)
-    return scope, given, given.zone()
-
-
-def _steps(given: Parameters) -> list[Selection]:
-    names = given.many("step", at_most=MOST_STEPS)
-    if len(names) < 2:
-        raise wrong("step", f"A funnel has 2 to {MOST_STEPS} steps, each a `step` of its own.")
-    where = given.where()
-    conditions = [given.where(name) for name in STEP_WHERE]
-    for name, some in zip(STEP_WHERE[len(names) :], conditions[len(names) :], strict=True):
-        if some:
-            raise wrong(name, f"There are only {len(names)} steps.")
-    return [
-        Selection([event_name("step", text)], [*where, *some])
-        for text, some in zip(names, conditions, strict=False)
-    ]
+def _begin(deps: Deps, request: Request, known: Sequence[str]) -> tuple[Scope, Parameters]:
+    return authorise(request, deps.keyring, Permission.READ), Parameters(request, known)
 
 
 def trends_reply(

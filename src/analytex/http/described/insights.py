@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from analytex.http.asking import MOST_CONDITIONS, MOST_EVENTS
 from analytex.http.described.operation import Content, Operation, Query, Schema, Section
-from analytex.http.insights import (
+from analytex.http.questions import (
     DEFAULT_LIMIT,
     DEFAULT_WINDOW,
     MOST_ITEMS,

@@ -1,12 +1,12 @@
-"""Questions from the parameters of an address, as the HTTP API reads them (http/insights.py).
+"""Questions of insights from the parameters of an address: their names, limits and defaults.
 
-Each raises BadRequest, which names the parameter that is wrong.
+The API and the console read them here. Each function raises BadRequest, which names the parameter
+that is wrong.
 """
 
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from analytex.http import insights as api
 from analytex.http.asking import Parameters, event_name, wrong
 from analytex.query.insights.asked import (
     ANY,
@@ -20,19 +20,35 @@ from analytex.query.insights.asked import (
 )
 from analytex.query.insights.spans import Interval
 
-MOST_DRAWN: Final = 744  # buckets of a chart, fewer than of an answer in JSON: a month of hours
+MOST_BUCKETS: Final = 1200  # three years of days, fifty days of hours
+MOST_COHORTS: Final = 100
+MOST_STEPS: Final = 10
+MOST_SERIES: Final = 50
+MOST_ITEMS: Final = 1000
+MOST_WINDOW_DAYS: Final = 366
+DEFAULT_LIMIT: Final = 10
+DEFAULT_WINDOW: Final = "7d"
+
+_TIMES: Final = ("from", "to", "tz")
+TRENDS: Final = ("event", "where", *_TIMES, "interval", "count", "by", "limit")
+STEP_WHERE: Final = tuple(f"where.{step}" for step in range(1, MOST_STEPS + 1))
+FUNNEL: Final = ("step", "window", "where", *STEP_WHERE, *_TIMES, "count")
+RETENTION: Final = (
+    *("start", "return", "where", "where.start", "where.return", *_TIMES, "interval", "count"),
+)
+TOP: Final = ("what", "by", "event", "where", *_TIMES, "count", "limit")
 
 
-def trends(given: Parameters) -> tuple[ZoneInfo, Interval, Trends]:
-    """Return the question, its time zone, and how long its buckets are."""
+def trends(given: Parameters, *, at_most: int = MOST_BUCKETS) -> tuple[ZoneInfo, Interval, Trends]:
+    """Return the question, its time zone, and how long its buckets are: `at_most` so many."""
     zone = given.zone()
     interval = given.word("interval", Interval.DAY)
     asked = Trends(
-        span=given.span(zone, interval, at_most=MOST_DRAWN),
+        span=given.span(zone, interval, at_most=at_most),
         events=given.selection(),
         of=given.count(Count.EVENTS),
         by=given.property("by"),
-        limit=given.whole("limit", api.DEFAULT_LIMIT, at_most=api.MOST_SERIES),
+        limit=given.whole("limit", DEFAULT_LIMIT, at_most=MOST_SERIES),
     )
     return zone, interval, asked
 
@@ -45,7 +61,7 @@ def funnel(given: Parameters) -> tuple[ZoneInfo, Funnel]:
         since=since,
         until=until,
         steps=_steps(given),
-        window=given.duration("window", api.DEFAULT_WINDOW, at_most_days=api.MOST_WINDOW_DAYS),
+        window=given.duration("window", DEFAULT_WINDOW, at_most_days=MOST_WINDOW_DAYS),
         of=given.count(Count.USERS),
     )
     return zone, asked
@@ -59,7 +75,7 @@ def retention(given: Parameters) -> tuple[ZoneInfo, Interval, Retention]:
     first = given.event("start", ANY)
     where = given.where()
     asked = Retention(
-        span=given.span(zone, interval, at_most=api.MOST_COHORTS),
+        span=given.span(zone, interval, at_most=MOST_COHORTS),
         first=Selection([first], [*where, *given.where("where.start")]),
         back=Selection([given.event("return", first)], [*where, *given.where("where.return")]),
         of=given.count(Count.USERS),
@@ -67,32 +83,34 @@ def retention(given: Parameters) -> tuple[ZoneInfo, Interval, Retention]:
     return zone, interval, asked
 
 
-def top(given: Parameters) -> Top:
-    """Return the question."""
+def top(given: Parameters) -> tuple[ZoneInfo, Top]:
+    """Return the question and its time zone."""
+    zone = given.zone()
     by = given.property("by")
     what = given.word("what", What.EVENTS if by is None else What.VALUES)
     if (what is What.VALUES) != (by is not None):
-        raise wrong("by", "The values of a property need it, and nothing else takes it.")
-    since, until = given.times(given.zone())
-    return Top(
+        details = "It goes with `what=values`, which needs it: the property to look at."
+        raise wrong("by", details)
+    since, until = given.times(zone)
+    asked = Top(
         since=since,
         until=until,
         what=what,
         by=by,
         events=given.selection(),
         of=given.count(Count.EVENTS),
-        limit=given.whole("limit", api.DEFAULT_LIMIT, at_most=api.MOST_ITEMS),
+        limit=given.whole("limit", DEFAULT_LIMIT, at_most=MOST_ITEMS),
     )
+    return zone, asked
 
 
 def _steps(given: Parameters) -> list[Selection]:
-    """Return the steps of a funnel. Raises BadRequest."""
-    names = given.many("step", at_most=api.MOST_STEPS)
+    names = given.many("step", at_most=MOST_STEPS)
     if len(names) < 2:
-        raise wrong("step", f"A funnel has 2 to {api.MOST_STEPS} steps.")
+        raise wrong("step", f"A funnel has 2 to {MOST_STEPS} steps, each a `step` of its own.")
     where = given.where()
-    some = [given.where(name) for name in api.STEP_WHERE]
-    for name, conditions in zip(api.STEP_WHERE[len(names) :], some[len(names) :], strict=True):
+    some = [given.where(name) for name in STEP_WHERE]
+    for name, conditions in zip(STEP_WHERE[len(names) :], some[len(names) :], strict=True):
         if conditions:
             raise wrong(name, f"There are only {len(names)} steps.")
     return [
