@@ -330,3 +330,15 @@ def test_a_key_that_only_sends_sees_no_calls(server: Server) -> None:
 
         for path in ("/console/live", "/console/live/stream", f"/console/live/{id}"):
             assert browser.get(path).status_code in (303, 403)
+
+
+@pytest.mark.parametrize("id", [".", ".."])
+def test_who_is_called_like_a_step_of_a_path_has_a_page_that_browsers_can_open(
+    id: str, browser: Browser, client: Client
+) -> None:
+    """They would leave the id out of the address, however it is written."""
+    client.track(id, "opened")
+
+    (address,) = set(links(browser.page("/console/live"), "/console/profiles/users/one?"))
+
+    assert f">{id}</h1>" in browser.page(address)

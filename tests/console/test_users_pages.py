@@ -117,8 +117,9 @@ def test_a_property_shows_who_set_it_and_what_it_was(browser: Browser, client: C
     assert "team from" not in plan_row[0]  # the same again is no change
     assert cells(text)["seats"][0] == "3"
     assert [cells(text)[name][1] for name in ("plan", "seats")] == ["string", "numeric"]
-    call = browser.page(links(text, f"/console/events/newest?id={last}")[0])
+    call = browser.page(links(text, f"/console/live/{last}?at=")[0])
     assert f"{last}" in call
+    assert "What it changed" in call
 
 
 def test_a_removed_property_is_shown_as_removed(browser: Browser, client: Client) -> None:

@@ -22,9 +22,10 @@ from analytex.console.event_names import (
     name_page,
     names_page,
 )
-from analytex.console.links import company_link, event_link, question_link, user_link, values_link
+from analytex.console.links import event_link, question_link, values_link
 from analytex.console.names import KnownNames
 from analytex.console.pages import Console
+from analytex.console.profiles import COMPANIES, USERS, link_to
 from analytex.console.reader import reader_zone
 from analytex.domain.environments import Scope
 from analytex.domain.events import Event, EventType
@@ -183,9 +184,9 @@ def _row(event: Event, scope: Scope, *, whole: bool) -> dict[str, Any]:
         "title": KIND_TITLES.get(named, event.event_name),
         "link": event_link(named),
         "user_id": event.user_id,
-        "user_link": user_link(event.user_id or ""),
+        "user_link": link_to(USERS, event.user_id or ""),
         "company_id": event.company_id,
-        "company_link": company_link(event.company_id or ""),
+        "company_link": link_to(COMPANIES, event.company_id or ""),
         "line": _cut(event.metadata, LINE_CHARS),
         "text": text if whole else _fitting(text),
         "whole": "" if whole else f"/console/events/newest?{urlencode({'id': event.id})}",

@@ -1,4 +1,4 @@
-"""Addresses of pages about one thing, whose name may be anything."""
+"""Addresses of pages about one thing, whose name may be anything (profiles: `profiles.py`)."""
 
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -33,16 +33,6 @@ def values_link(property: str, event: str) -> str:
 def question_link(question: str, pairs: Pairs) -> str:
     """Return where a question is asked."""
     return _short(f"/console/{question}?{urlencode(pairs)}")
-
-
-def user_link(user_id: str) -> str:
-    """Return where a user's page is."""
-    return _short(f"/console/users/{quote(user_id, safe='')}")
-
-
-def company_link(company_id: str) -> str:
-    """Return where a company's page is."""
-    return _short(f"/console/companies/{quote(company_id, safe='')}")
 
 
 def _short(address: str) -> str:

@@ -5,7 +5,8 @@ from typing import Any, Final
 import msgspec
 
 from analytex.console.charts.elements import shown
-from analytex.console.links import company_link, record_link, user_link
+from analytex.console.links import record_link
+from analytex.console.profiles import COMPANIES, USERS, link_to
 from analytex.domain.events import Event, EventFilter, EventType
 from analytex.domain.quarantine import Refused
 from analytex.domain.times import parse_time
@@ -138,9 +139,9 @@ def _accepted(data: bytes) -> Line:
         name=_cut(told.event_name),
         link=record_link(told.id, None if is_call else parse_time(told.inserted_at)),
         user=_cut(user),
-        user_link=user_link(user) if user else "",
+        user_link=link_to(USERS, user) if user else "",
         company=_cut(company),
-        company_link=company_link(company) if company else "",
+        company_link=link_to(COMPANIES, company) if company else "",
         said="" if said == "{}" else shown(said[: 2 * SAID_CHARS], at_most=SAID_CHARS),
     )
 

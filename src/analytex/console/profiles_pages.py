@@ -208,9 +208,6 @@ class Profiles:
         head = '  -H "Authorization: Token $KEY" \\\n'
         return f"curl {base}{call} \\\n{head}  -d '{quoted}'"
 
-    def _older(self, id: str, cursor: str) -> str:
-        return page_of(self._words, id, after_cursor=cursor) + "#timeline"
-
     async def _find(self, environment: int, id: str) -> Profile | None:
         reads = self._console.deps.reads
         if self._words is USERS:

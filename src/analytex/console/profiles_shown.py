@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from analytex.console.charts.elements import element
 from analytex.console.event_names import event_json
-from analytex.console.links import event_link
+from analytex.console.links import event_link, record_link
 from analytex.console.profiles import (
     COMPANIES,
     NAMES,
@@ -130,7 +130,7 @@ def timeline(events: Sequence[Event], scope: Scope, words: Words, zone: ZoneInfo
 
 
 def call_link(stamp: Stamp) -> str:
-    """Return where the event of a call is shown alone."""
+    """Return where the event of a call is shown alone, and whole."""
     asked = {"id": stamp.by, "from": time_text(stamp.at), "to": time_text(stamp.at + 1)}
     return f"/console/events/newest?{urlencode(asked)}"
 
@@ -179,7 +179,7 @@ def _earlier(change: Change) -> Row:
 
 
 def _call(stamp: Stamp) -> Row:
-    return {"at": stamp.at, "id": stamp.by, "link": call_link(stamp)}
+    return {"at": stamp.at, "id": stamp.by, "link": record_link(stamp.by, stamp.at)}
 
 
 def _event(event: Event, scope: Scope, words: Words, zone: ZoneInfo) -> Row:

@@ -9,9 +9,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from analytex.console.event_names import event_json
-from analytex.console.links import company_link, event_link, record_link, user_link
+from analytex.console.links import event_link, record_link
 from analytex.console.live_lines import CALLS
 from analytex.console.pages import Console
+from analytex.console.profiles import COMPANIES, USERS, link_to
 from analytex.console.record_changes import Touched, touched
 from analytex.domain.environments import Scope
 from analytex.domain.events import SOURCE_HTTP, Event, EventFilter, EventType
@@ -92,8 +93,8 @@ class _Records:
             "record": _cut(event_json(event, scope)),
             "parts": parts,
             "event_link": event_link(event.event_name) if event.event_name else "",
-            "user_link": user_link(event.user_id or ""),
-            "company_link": company_link(event.company_id or ""),
+            "user_link": link_to(USERS, event.user_id or ""),
+            "company_link": link_to(COMPANIES, event.company_id or ""),
         }
 
 

@@ -8,7 +8,8 @@ import msgspec
 
 from analytex.apply.profiles import names_company
 from analytex.console.charts.elements import shown
-from analytex.console.links import company_link, record_link, user_link
+from analytex.console.links import record_link
+from analytex.console.profiles import COMPANIES, USERS, link_to
 from analytex.domain.events import Event, EventType
 from analytex.domain.profiles import Company, Profile, User
 from analytex.domain.values import NULL, Stamp
@@ -63,7 +64,7 @@ def touched(event: Event, profile: User | Company | None, *, of_user: bool) -> T
     return Touched(
         kind="user" if of_user else "company",
         id=id,
-        link=user_link(id) if of_user else company_link(id),
+        link=link_to(USERS if of_user else COMPANIES, id),
         gone=profile is None,
         first=profile is not None and profile.first_seen_at == event.inserted_at,
         changes=changes,
