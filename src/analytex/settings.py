@@ -19,6 +19,7 @@ from analytex.errors import SettingsError
 ENVIRONMENT_PREFIX: Final = "ANALYTEX_"
 DEFAULT_FILE: Final = Path("analytex.toml")
 SECRET: Final = frozenset({"api_key", "smtp_password"})
+MASK: Final = "********"  # what is shown of a secret
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,8 +3,8 @@
 import sqlite3
 
 from analytex import __version__
-from analytex.console.system import MASK, versions
-from analytex.settings import table
+from analytex.console.system import versions
+from analytex.settings import MASK, table
 from tests.console.browser import Browser
 from tests.server import KEY, Server
 

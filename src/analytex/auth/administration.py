@@ -1,6 +1,5 @@
 """Making and ending keys while the server runs, for whoever may administer their environment."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
@@ -93,11 +92,6 @@ class Administration:
     def close(self) -> None:
         """Stop the thread."""
         self._stores.close()
-
-
-def make_key_id() -> str:
-    """Return an id for a key that is yet to be made: 8 hexadecimal digits."""
-    return secrets.token_hex(4)
 
 
 def _keys(store: KeyStore, environment_id: int) -> list[Key]:

@@ -37,6 +37,11 @@ def make_key() -> str:
     return "ax_" + secrets.token_hex(20)
 
 
+def make_key_id() -> str:
+    """Return an id for a key that is yet to be made: 8 hexadecimal digits."""
+    return secrets.token_hex(4)
+
+
 class _Known(NamedTuple):
     """A key as a request needs it."""
 
@@ -139,7 +144,7 @@ def create_key(
     """Make and store a key. Raises Conflict if the given secret, or the given id, is a key's."""
     secret = secret or make_key()
     key = Key(
-        id=id or secrets.token_hex(4),
+        id=id or make_key_id(),
         environment_id=environment_id,
         name=name,
         hint=_hint(secret),

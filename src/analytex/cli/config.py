@@ -6,9 +6,7 @@ import click
 
 from analytex.cli.options import json_option, value_text, with_settings
 from analytex.cli.tables import print_json
-from analytex.settings import SECRET, Loaded, Setting, table
-
-MASK = "********"
+from analytex.settings import MASK, SECRET, Loaded, Setting, table
 
 
 @click.group()

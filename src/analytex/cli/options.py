@@ -8,10 +8,9 @@ from typing import Any, Final
 import click
 
 from analytex import settings
+from analytex.auth.administration import MAX_NAME_CHARS, is_name
 from analytex.domain.environments import Environment
 from analytex.errors import NotFound
-
-MAX_NAME_CHARS: Final = 100
 
 Command = Callable[..., Any]
 
@@ -24,7 +23,7 @@ def checked_name(ctx: click.Context, param: click.Parameter, value: str | None) 
     if value is None:
         return None
     name = value.strip()
-    if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
+    if not is_name(name):
         raise click.BadParameter(f"Expected 1 to {MAX_NAME_CHARS} printable characters.")
     return name
 

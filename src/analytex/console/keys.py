@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analytex.auth.administration import MAX_NAME_CHARS, is_name, make_key_id
-from analytex.auth.keys import NewKey, now
+from analytex.auth.administration import MAX_NAME_CHARS, is_name
+from analytex.auth.keys import NewKey, make_key_id, now
 from analytex.console.gate import SIGN_IN, Form, needs
 from analytex.console.pages import Console
 from analytex.console.sessions import PLACE

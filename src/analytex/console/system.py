@@ -21,9 +21,8 @@ from analytex.domain.environments import Permission
 from analytex.http.operations import is_local
 from analytex.observability.health import State, is_running, readiness
 from analytex.observability.meters import Snapshot
-from analytex.settings import SECRET, Setting, Settings, table
+from analytex.settings import MASK, SECRET, Setting, Settings, table
 
-MASK: Final = "********"
 DEFAULT: Final = "default"  #: the origin of a setting that nobody set
 
 #: What lies in the data directory, for those who do not know its files by name.
