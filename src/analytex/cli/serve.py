@@ -40,6 +40,8 @@ def _announce(running: Running) -> None:
         lines.append("  API key      the one in the settings")
     else:
         lines.append("  API key      made before; `analytex keys create` makes another")
+    if running.settings.console:
+        lines.append(f"  console      {running.url}/console  (a key that may read signs in)")
     lines += ["", *_first_call(running.url, secret), "", "Ctrl-C stops it."]
     click.echo("\n".join(lines))
 
