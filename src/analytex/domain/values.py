@@ -18,3 +18,8 @@ class Stamp(NamedTuple):
 
     at: int  #: microseconds since 1970-01-01 UTC
     by: str  #: id of the record that set it; decides between equal times
+
+
+def pointer_to(name: str) -> str:
+    """Return the JSON pointer to a property of an object (RFC 6901)."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")

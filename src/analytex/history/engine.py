@@ -76,8 +76,7 @@ def open_engine(directory: Path, *, spill: Path, memory_mib: int, threads: int) 
 def within(db: "Connection", seconds: float) -> Iterator[None]:
     """Interrupt what runs inside after so long.
 
-    Raises TooSlow, TooLarge, and HistoryUnreadable where a file is missing or cannot be read; other
-    errors of DuckDB are those of the statement.
+    Raises TooSlow and TooLarge.
     """
     import duckdb
 
@@ -94,15 +93,31 @@ def within(db: "Connection", seconds: float) -> Iterator[None]:
         raise late from error
     except duckdb.OutOfMemoryException as error:
         raise TooLarge(details="Ask for less at once, or raise `query_memory`.") from error
-    except duckdb.IOException as error:
-        log.error('action="history_unreadable" cause="%s"', error)
-        raise HistoryUnreadable(details="The server's log says why.") from error
     finally:
         timer.cancel()
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise HistoryUnreadable for what goes wrong inside, unless a statement itself is wrong.
+
+    The statements are our own, so it lies in a file that is missing or damaged.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+        raise
+    except duckdb.Error as error:
+        log.error('action="history_unreadable" cause="%s"', error)
+        raise HistoryUnreadable(details="The server's log says why.") from error
+
+
 def text(value: str) -> str:
     """Return a text as SQL."""
+    if "\0" in value:  # a statement would end there
+        return f"({' || chr(0) || '.join(map(text, value.split(chr(0))))})"
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
 from analytex.domain.history import FOLDER, HistoryFile
+from analytex.history import shredded
 from analytex.history.columns import NAMES, ORDER
 from analytex.history.engine import read_parquet, text
 
@@ -59,10 +60,12 @@ def write(
     name = f"{folder}/{uuid4()}.parquet"
     path = directory / FOLDER / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    properties = shredded.choose(db, source)
+    rows_of = shredded.shred(f"(SELECT {NAMES} FROM {source})", properties)
     db.execute(
-        f"COPY (SELECT {NAMES} FROM {source} ORDER BY {ORDER}) TO {text(str(path))} "
+        f"COPY (FROM {rows_of} ORDER BY {ORDER}) TO {text(str(path))} "
         f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
-        f"ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+        f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {shredded.key_values(properties)})"
     )
     ((rows, oldest, newest, first, last),) = db.execute(
         "SELECT count(*), epoch_us(min(inserted_at)), epoch_us(max(inserted_at)), "

@@ -1,25 +1,21 @@
 """Reading sealed events: pages newest first, and everything once."""
 
-import logging
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex.domain.events import Event, EventFilter
 from analytex.domain.history import FOLDER, HistoryFile
 from analytex.history.columns import EVENT, event
-from analytex.history.engine import HistoryUnreadable, open_engine, read_parquet, within
+from analytex.history.engine import open_engine, read_parquet, reading, within
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 FILES_AT_ONCE: Final = 64  # at most
 TIME_DIGITS: Final = 13  # of an id: the time of its event in microseconds, hexadecimal
-
-log = logging.getLogger(__name__)
 
 Moment = tuple[int, int]  #: inserted_at and sequence
 Found = tuple[int, Event]  #: sequence and event
@@ -82,7 +78,7 @@ def page(
     found: list[Found] = []
     # The newest file fills most pages; not those of one user, of whom few events are in each.
     start, some = 0, 4 if wanted.user_id is not None else 1
-    with engine.connect() as db, _reading(), within(db, engine.timeout_s):
+    with engine.connect() as db, reading(), within(db, engine.timeout_s):
         while start < len(files):
             if len(found) == limit and found[-1][1].inserted_at > files[start].newest:
                 break
@@ -103,23 +99,11 @@ def scan(engine: Engine, files: Sequence[HistoryFile], *, batch: int) -> Iterato
 
     Raises HistoryUnreadable.
     """
-    with engine.connect() as db, _reading():
+    with engine.connect() as db, reading():
         for file in files:
             found = db.execute(f"SELECT {EVENT} FROM {_source(engine.directory, [file])}")
             while rows := found.fetchmany(batch):
                 yield [event(row, file.environment_id)[1] for row in rows]
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """The statements inside are our own, so what is wrong is in a file."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        log.error('action="history_unreadable" cause="%s"', error)
-        raise HistoryUnreadable(details="The server's log says why.") from error
 
 
 def _source(directory: Path, files: Sequence[HistoryFile]) -> str:

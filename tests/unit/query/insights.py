@@ -7,12 +7,14 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
+from unittest.mock import patch
 
 import msgspec
 
 from analytex.auth.environments import create_environment
 from analytex.domain.events import SOURCE_HTTP, Event, EventType
 from analytex.domain.profiles import Company, User
+from analytex.history import shredded
 from analytex.history.reading import Engine
 from analytex.query.insights.answers import Cohort, StepAnswer, TopAnswer, TrendsAnswer
 from analytex.query.insights.asked import Funnel, Retention, Top, Trends
@@ -22,9 +24,10 @@ from analytex.service.sealing import seal
 from analytex.settings import Settings
 from analytex.storage.interface import Changes
 from analytex.storage.open import open_apply_store, open_key_store, open_read_store
+from tests.history import inside
 from tests.laws.insights_reference import World
 
-PLACES: Final = ("hot", "sealed", "half")
+PLACES: Final = ("hot", "sealed", "half", "shredded")
 DAY: Final = 86_400_000_000
 
 Documents = Mapping[str, Mapping[str, Any]]
@@ -80,12 +83,22 @@ class Asked:
             store.write(changes, start=start, upto=start + 1)
 
     def put(self, place: str, world: World) -> None:
-        """Store a world of the first environment as one of `PLACES` says."""
-        middle = {"hot": 0, "sealed": len(world.events), "half": len(world.events) // 2}[place]
+        """Store a world of the first environment as one of `PLACES` says.
+
+        Shredded: every property has a column in the files with one half of the events, and none has
+        one in those with the other half.
+        """
+        half = len(world.events) // 2
+        middle = {"hot": 0, "sealed": len(world.events)}.get(place, half)
         self.store(world.events[:middle], world.users, world.companies)
-        if middle:
+        if place == "shredded":
+            with patch.object(shredded, "REPEATS", 0):
+                inside.seal(self._directory)
+        elif middle:
             seal(Settings(data=str(self._directory)))
         self.store(world.events[middle:])
+        if place == "shredded":
+            inside.seal(self._directory)
 
     def trends(self, asked: Trends, environment_id: int = 1) -> TrendsAnswer:
         """Ask for trends."""

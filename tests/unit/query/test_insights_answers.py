@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytex.domain.events import Event, EventType
-from analytex.history.engine import TooSlow
+from analytex.domain.history import FOLDER
+from analytex.history.engine import HistoryUnreadable, TooSlow
 from analytex.query.insights.asked import (
     Count,
     Funnel,
@@ -21,6 +22,7 @@ from analytex.query.insights.asked import (
     parse_property,
 )
 from analytex.query.insights.spans import Interval, span
+from tests.history.inside import seal
 from tests.unit.query.insights import DAY, Asked, event
 
 UTC = ZoneInfo("UTC")
@@ -342,3 +344,22 @@ def test_reading_profiles_takes_no_longer_than_it_may(tmp_path: Path) -> None:
         asked.store([event(START)], {"ada": {"plan": 1}})
         with pytest.raises(TooSlow):
             asked.trends(trends(by=parse_property("user.plan")))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "holed"])
+@pytest.mark.parametrize("by", [None, "event.plan"])
+def test_a_damaged_file_is_a_503_that_says_so(tmp_path: Path, damage: str, by: str | None) -> None:
+    """Rather than numbers without its events."""
+    with Asked(tmp_path) as asked:
+        asked.store(event(START + n, metadata={"plan": f"{n % 3}"}) for n in range(30))
+        seal(tmp_path)
+        (file,) = (tmp_path / FOLDER).rglob("*.parquet")
+        if damage == "missing":
+            file.unlink()
+        else:
+            content = file.read_bytes()
+            middle = len(content) // 2
+            file.write_bytes(content[:middle] if damage == "cut" else b"PAR1" + b"\xff" * middle)
+
+        with pytest.raises(HistoryUnreadable):
+            asked.trends(trends(by=by and parse_property(by)))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from analytex.domain.events import EventType
+from analytex.domain.values import pointer_to
 from analytex.query.insights.spans import Span
 
 
@@ -47,7 +48,7 @@ class Property(NamedTuple):
         """The JSON pointer to the value."""
         if self.name.startswith("/"):
             return self.name
-        return "/" + self.name.replace("~", "~0").replace("/", "~1")
+        return pointer_to(self.name)
 
     @property
     def key(self) -> str:

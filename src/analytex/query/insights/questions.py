@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from analytex.query.insights import funnel, profiles, retention, top, trends
 from analytex.query.insights.answers import Cohort, StepAnswer, TopAnswer, TrendsAnswer
-from analytex.query.insights.asked import Funnel, Property, Retention, Top, Trends
-from analytex.query.insights.source import PROFILES, properties
+from analytex.query.insights.asked import Funnel, Property, Retention, Selection, Top, Trends
+from analytex.query.insights.source import PROFILES, extracts, properties
 from analytex.query.relation import EventsRelation
 from analytex.storage.interface import ReadStore
 from analytex.storage.threads import StoreThreads
@@ -35,7 +35,8 @@ class Insights:
         return await self._ask(
             environment_id,
             lambda db: trends.answer(db, asked),
-            properties([asked.events], asked.by),
+            [asked.events],
+            by=asked.by,
             since=asked.span.since,
             until=asked.span.until,
         )
@@ -45,7 +46,7 @@ class Insights:
         return await self._ask(
             environment_id,
             lambda db: funnel.answer(db, asked),
-            properties(asked.steps),
+            asked.steps,
             since=asked.since,
             until=asked.until + asked.window,  # the last step may be as late
         )
@@ -55,7 +56,7 @@ class Insights:
         return await self._ask(
             environment_id,
             lambda db: retention.answer(db, asked),
-            properties([asked.first, asked.back]),
+            [asked.first, asked.back],
             since=None,  # who began before is not to be taken for new
             until=asked.span.until,
         )
@@ -65,7 +66,8 @@ class Insights:
         return await self._ask(
             environment_id,
             lambda db: top.answer(db, asked),
-            properties([asked.events], asked.by),
+            [asked.events],
+            by=asked.by,
             since=asked.since,
             until=asked.until,
         )
@@ -78,12 +80,14 @@ class Insights:
         self,
         environment_id: int,
         answer: "Callable[[Connection], Answer]",
-        asked: Sequence[Property],
+        selections: Sequence[Selection],
         *,
+        by: Property | None = None,
         since: int | None,
         until: int,
     ) -> Answer:
         found: profiles.Profiles = {}
+        asked = properties(selections, by)
         if any(property.owner in PROFILES for property in asked):
             found = await self._threads.run(
                 lambda store: profiles.read(store, environment_id, asked, timeout_s=self._timeout_s)
@@ -93,4 +97,10 @@ class Insights:
             profiles.hand_over(db, found)
             return answer(db)
 
-        return await self._relation.ask(environment_id, question, since=since, until=until)
+        return await self._relation.ask(
+            environment_id,
+            question,
+            extracts=extracts(selections, by),
+            since=since,
+            until=until,
+        )

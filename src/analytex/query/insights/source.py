@@ -3,7 +3,7 @@
 Whatever a question holds is bound as a value; the text of the SQL is made of our own words only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from analytex.query.insights.asked import (
@@ -20,6 +20,7 @@ from analytex.query.insights.asked import (
     number_text,
 )
 from analytex.query.insights.spans import Span
+from analytex.query.relation import Extract
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -59,6 +60,8 @@ class Source:
 
     def column(self, property: Property) -> str:
         """Return the column that holds a property: a text, or JSON (see `is_text`)."""
+        if property.owner is Owner.EVENT:
+            return _extract(property).column
         return self._columns.setdefault(property, f"p{len(self._columns)}")
 
     def value(self, property: Property) -> str:
@@ -76,13 +79,14 @@ class Source:
 
     def holds(self, condition: Condition) -> str:
         """Return SQL for whether an event fits a condition: true or false."""
-        column = self.column(condition.property)
         if condition.op is Op.NE:
             return f"NOT {self.holds(condition._replace(op=Op.EQ))}"
-        if not is_text(condition.property):
-            holds = f"coalesce({self._json_holds(column, condition)}, false)"
-            return f"({self._likely(condition)}{holds})"
-        return f"coalesce({self._text_holds(column, condition)}, false)"
+        if condition.property.owner is Owner.EVENT:
+            column = _extract_for(condition).column
+        else:
+            column = self.column(condition.property)
+        holds = self._text_holds if is_text(condition.property) else self._json_holds
+        return f"coalesce({holds(column, condition)}, false)"
 
     def sql(self) -> str:
         """Return the relation with everything that was asked for so far, beside the events' own."""
@@ -93,27 +97,11 @@ class Source:
         columns = [f"{self._extracted(each)} AS {name}" for each, name in self._columns.items()]
         return f"(SELECT {', '.join(['events.*', *columns])} FROM events{joins})"
 
-    def _likely(self, condition: Condition) -> str:
-        """Return SQL that leaves out most events that cannot fit, without reading their JSON.
-
-        A text stands in it as it is, or with a backslash.
-        """
-        if condition.op is not Op.EQ or condition.property.owner is not Owner.EVENT:
-            return ""
-        (value,) = condition.values
-        if not _is_plain(value):
-            return ""
-        return f"(contains(metadata, {self._values(value)}) OR contains(metadata, chr(92))) AND "
-
     def _extracted(self, property: Property) -> str:
         if property.owner is Owner.FIELD:
             name = _NAME if property.name == "event_name" else f"events.{property.name}"
             return f"to_json({name})" if property.name in NUMBERS else name
-        document = (
-            "metadata"
-            if property.owner is Owner.EVENT
-            else f"{PROFILES[property.owner][0]}.properties"
-        )
+        document = f"{PROFILES[property.owner][0]}.properties"
         return f"json_extract({document}, {self._values(property.pointer)})"
 
     def _named(self, name: str) -> str:
@@ -208,10 +196,32 @@ def between(since: int, until: int, values: Values) -> str:
     return f"{AT} >= {values(since)} AND {AT} < {values(until)}"
 
 
-def properties(selections: Iterable[Selection], *others: Property | None) -> Sequence[Property]:
+def properties(selections: Iterable[Selection], by: Property | None) -> Sequence[Property]:
     """Return all properties that these ask for."""
     found = [condition.property for each in selections for condition in each.where]
-    return [*found, *(each for each in others if each is not None)]
+    return found if by is None else [*found, by]
+
+
+def extracts(selections: Iterable[Selection], by: Property | None) -> Collection[Extract]:
+    """Return what a question about these needs out of the events' `metadata`."""
+    conditions = [condition for each in selections for condition in each.where]
+    found = {_extract_for(each) for each in conditions if each.property.owner is Owner.EVENT}
+    if by is not None and by.owner is Owner.EVENT:
+        found.add(_extract(by))
+    return found
+
+
+def _extract(property: Property) -> Extract:
+    return Extract(property.pointer)
+
+
+def _extract_for(condition: Condition) -> Extract:
+    """Return what is enough to tell whether a condition holds."""
+    if condition.op in (Op.EQ, Op.NE):
+        (value,) = condition.values
+        if _is_plain(value):
+            return Extract(condition.property.pointer, value)
+    return _extract(condition.property)
 
 
 def _text(json: str) -> str:
