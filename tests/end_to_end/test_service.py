@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from analytex.service import lock
 from tests.connection import Connection
 from tests.server import KEY, Client, Server, wait_for
 
@@ -327,3 +328,14 @@ def test_ipv6_is_served(folder: Path) -> None:
     with Server(folder, words=["--host", "::1"]) as server:
         assert server.url.startswith("http://[::1]:")
         assert server.client().get("/v1/validate").status_code == 200
+
+
+def test_the_directory_knows_where_its_server_answers(folder: Path) -> None:
+    """Whichever port it was given; so the demo's last lines can be used as they are."""
+    with Server(folder) as server:
+        assert lock.url(server.data) == server.url
+        shown = server.command("demo", "--users", "11", "--companies", "1", "--weeks", "1")
+        assert f'curl "{server.url}/v1/users?limit=3"' in shown.stdout
+        server.stop()
+
+        assert lock.url(server.data) is None

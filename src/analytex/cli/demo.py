@@ -217,7 +217,7 @@ def _report(
     if not applied:
         lines.append("No server is applying them: they can be read after `analytex serve`.")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{settings.port}/v1"
+    url = f"{lock.url(settings.directory) or f'http://{host}:{settings.port}'}/v1"
     key = '-H "Authorization: Token $ANALYTEX_API_KEY"'
     lines += [
         "",

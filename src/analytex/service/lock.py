@@ -1,6 +1,7 @@
 """The lock on a data directory: one server at a time.
 
 The server's processes inherit it, so it ends with the last of them, however they end (flock(2)).
+The file holds the address at which the server answers.
 """
 
 import fcntl
@@ -36,7 +37,21 @@ def hold(directory: Path) -> IO[str]:
                 details="Stop it, or choose another directory with --data.",
             )
         time.sleep(0.05)
+    lock.truncate(0)
     return lock
+
+
+def note_url(lock: IO[str], url: str) -> None:
+    """Say where the server that holds the lock answers."""
+    lock.write(url)
+    lock.flush()
+
+
+def url(directory: Path) -> str | None:
+    """Return where the server that uses the directory answers; None if there is none."""
+    if not is_held(directory):
+        return None
+    return (directory / FILE).read_text() or None
 
 
 def is_held(directory: Path) -> bool:

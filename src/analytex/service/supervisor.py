@@ -100,6 +100,7 @@ class Supervisor:
         _prepare_log(settings)
         _sweep_uploads(settings)
         self._listener = _listen(settings)
+        lock.note_url(self._lock, _url(self._listener))
         self._wake_read, self._wake_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
         self._alarm_read, self._alarm_write = os.pipe()
