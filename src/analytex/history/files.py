@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 ROW_GROUP_ROWS: Final = 10240  # what a reader of one user has to unpack in each file
+VERSION: Final = "V2"  # of Parquet: differences of times and numbers are read twice as fast
 COMPRESSION_LEVEL: Final = 3
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -64,7 +65,8 @@ def write(
     rows_of = shredded.shred(f"(SELECT {NAMES} FROM {source})", properties)
     db.execute(
         f"COPY (FROM {rows_of} ORDER BY {ORDER}) TO {text(str(path))} "
-        f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
+        f"(FORMAT parquet, PARQUET_VERSION {VERSION}, "
+        f"COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
         f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {shredded.key_values(properties)})"
     )
     ((rows, oldest, newest, first, last),) = db.execute(
