@@ -2,6 +2,7 @@
 
 import pytest
 
+from analytex.console.profiles_history import LOOKED_AT
 from tests.console.browser import Browser
 from tests.console.insight_pages import MOST_BYTES, links
 from tests.console.profile_pages import HOSTILE, downloaded, page_of
@@ -134,3 +135,16 @@ def test_deleting_makes_a_job(browser: Browser, client: Client) -> None:
     assert client.ended(job)["type"] == "delete_companies"
     assert browser.get(f"{LIST}/acme").status_code == 404
     assert links(browser.page("/console/users/ada"), f"{LIST}/") == []
+
+
+def test_older_calls_of_both_kinds_are_one_click_away(browser: Browser, client: Client) -> None:
+    """A company's own, and those of users that name it; each kind only if there are more."""
+    rows = [{"company_id": "acme", "metadata": {"step": step}} for step in range(LOOKED_AT + 1)]
+    client.bulk("companies", rows)
+    client.identify("ada", None, {"id": "acme", "plan": "team"})
+
+    text = browser.page(f"{LIST}/acme")
+
+    older = "/console/events/newest?company_id=acme&event_type="
+    assert len(links(text, f"{older}identify_company&after_cursor=")) == 1
+    assert not links(text, f"{older}identify_user")

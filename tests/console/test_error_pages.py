@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from analytex.auth.administration import Administration
 from analytex.auth.environments import create_environment
 from analytex.auth.keys import Keyring, create_key, now
+from analytex.auth.sign_ins import SignIns
 from analytex.console import app as console_app
 from analytex.console import signing_in
 from analytex.console.app import POLICY, application
@@ -24,7 +25,7 @@ from analytex.domain.environments import Permission
 from analytex.errors import AnalytexError, BadRequest, NotFound, Unavailable
 from analytex.settings import Settings
 from analytex.storage.interface import KeyStore
-from analytex.storage.open import open_key_store
+from analytex.storage.open import open_key_store, open_sign_in_store
 
 SECRET = "a-key-of-the-error-pages"
 
@@ -64,7 +65,8 @@ async def reader(
         keyring=Keyring(store), settings=Settings(), exports=SimpleNamespace(secret=secret)
     )
     administration = Administration(lambda: open_key_store(tmp_path))
-    inner = application(cast(Any, deps), administration)
+    sign_ins = SignIns(lambda: open_sign_in_store(tmp_path))
+    inner = application(cast(Any, deps), administration, sign_ins)
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"] = {"request_id": "0123456789abcdef0123"}
@@ -76,6 +78,7 @@ async def reader(
         assert reply.status_code == 303
         yield http
     administration.close()
+    sign_ins.close()
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from html import unescape
 
 import pytest
 
 from analytex.console.quarantine import PER_PAGE
+from analytex.console.quarantine_chosen import MOST
 from analytex.domain.environments import Permission
 from analytex.domain.quarantine import KEPT_BYTES
 from tests.console.browser import Browser
@@ -47,7 +50,7 @@ def test_refused_requests_are_listed_with_their_reasons(browser: Browser, client
     refused(client, {"user_id": "ada"})
     refused(client, b'{"user_id":', "/v1/identify")
 
-    found = [row[1:] for row in rows(browser.page(HERE))[1:]]
+    found = [row[2:] for row in rows(browser.page(HERE))[1:]]
 
     assert found[0][:2] == ["400", "identify"]
     assert found[0][2].startswith("The body is not valid JSON.")
@@ -74,7 +77,7 @@ def test_the_list_can_be_filtered(
     refused(client, {}, "/v1/identify")
     refused(client, {})
 
-    assert [row[2] for row in rows(browser.page(f"{HERE}?{query}"))[1:]] == expected
+    assert [row[3] for row in rows(browser.page(f"{HERE}?{query}"))[1:]] == expected
 
 
 def test_empty_fields_of_the_filter_leave_the_address(browser: Browser, client: Client) -> None:
@@ -267,8 +270,115 @@ def test_a_request_can_be_removed(browser: Browser, client: Client) -> None:
 
     reply = browser.post(f"{HERE}/remove", {"id": id}, follow=True)
 
-    assert "The request is removed." in reply.text
+    assert "1 request is removed." in reply.text
     assert client.get(f"/v1/quarantine/{id}").status_code == 404
+
+
+# Several at once
+
+
+def mended_by_itself(client: Client, id: str, body: bytes) -> None:
+    """Let a refused request be one that is accepted today, as after a larger `max_body`."""
+    assert client.get(f"/v1/quarantine/{id}").status_code == 200  # it is written now
+    with closing(sqlite3.connect(client.server.data / "refused.db")) as db:
+        db.execute("UPDATE refused SET body = ? WHERE id = ?", (body, id))
+        db.commit()
+
+
+def test_each_request_can_be_chosen_by_a_box_that_says_which(
+    browser: Browser, client: Client
+) -> None:
+    """One hears the box without seeing its line; without script a link chooses all of a page."""
+    id = refused(client, {"user_id": "ada"})
+
+    box = re.search(r"<input [^>]*value=\"" + id + r"\"[^>]*>(.*?)</label>", browser.page(HERE))
+    all = browser.page(f"{HERE}?all=1")
+
+    assert box is not None
+    assert "checked" not in box[0]
+    assert "Choose track of ada, " in box[1]
+    assert re.search(f'value="{id}" form="chosen" checked', all)
+
+
+def test_those_that_are_chosen_are_removed_and_no_other(browser: Browser, client: Client) -> None:
+    """One that somebody else removed in the meantime is not in the way."""
+    ids = [refused(client, {"user_id": str(place)}) for place in range(4)]
+    browser.post(f"{HERE}/remove", {"id": ids[0]})
+
+    reply = browser.post(f"{HERE}/remove", {"id": ids[:3]}, follow=True)
+
+    assert "2 requests are removed. 1 had gone before." in reply.text
+    assert [id for id in ids if id in browser.page(HERE)] == [ids[3]]
+
+
+def test_those_of_another_environment_cannot_be_chosen(
+    server: Server, browser: Browser, client: Client
+) -> None:
+    """Their ids are unknown here."""
+    other = server.new_environment()
+    id = refused(other, {"user_id": "ada"})
+
+    for what in ("remove", "send-again"):
+        browser.post(f"{HERE}/{what}", {"id": id}, follow=True)
+
+    assert other.get(f"/v1/quarantine/{id}").json()["replayed_at"] is None
+
+
+def test_those_that_are_chosen_are_sent_again(browser: Browser, client: Client) -> None:
+    """The oldest first; what is refused again stays, and a second try adds nothing."""
+    good = [refused(client, {"user_id": "ada"}) for _ in range(2)]
+    for place, id in enumerate(good):
+        body = {"user_id": "ada", "event_name": "sent", "metadata": {"n": place}}
+        mended_by_itself(client, id, json.dumps(body).encode())
+    bad = refused(client, {"user_id": "bob"})
+    ids = [bad, good[1], good[0]]  # as the list shows them
+
+    reply = browser.post(f"{HERE}/send-again", {"id": ids}, follow=True)
+    again = browser.post(f"{HERE}/send-again", {"id": good}, follow=True)
+
+    assert "2 requests are accepted. 1 refused again: open one to mend it." in reply.text
+    assert "0 requests are accepted. 2 had been sent again before." in again.text
+    assert [event["metadata"]["n"] for event in client.events()] == [1, 0]  # the newest first
+
+
+def test_what_deletes_or_was_not_kept_whole_is_not_sent_with_others(
+    browser: Browser, client: Client
+) -> None:
+    """Whom a call deletes is to be read first; half a body says something else than the whole."""
+    client.identify("ada", {"plan": "team"})
+    reply = client.request("DELETE", "/v1/users", content=b'{"users": 1}')
+    deletes = reply.headers["x-request-id"]
+    mended_by_itself(client, deletes, b'{"users": ["ada"]}')
+    cut = refused(client, {"user_id": "ada", "metadata": {"a": "x" * KEPT_BYTES}})
+
+    shown = browser.post(f"{HERE}/send-again", {"id": [cut, deletes]}, follow=True).text
+
+    assert "1 not sent: calls that delete" in shown
+    assert "1 not sent: only the beginning was kept" in shown
+    assert client.user("ada")["metadata"] == {"plan": "team"}
+
+
+@pytest.mark.parametrize("what", ["remove", "send-again"])
+def test_a_form_without_any_says_so_and_returns_to_where_it_was(
+    browser: Browser, client: Client, what: str
+) -> None:
+    """To the same part of the list, and never out of it."""
+    refused(client, {})
+    back = f"{HERE}?status=400"
+
+    reply = browser.post(f"{HERE}/{what}", {"back": back})
+    other = browser.post(f"{HERE}/{what}", {"back": "/console/users"})
+
+    assert reply.headers["location"] == back
+    assert "Choose at least one request first." in browser.page(back)
+    assert other.headers["location"] == HERE
+
+
+def test_a_form_cannot_choose_without_bound(browser: Browser) -> None:
+    """Each one is a write."""
+    ids = [f"{place:020}" for place in range(MOST + 1)]
+
+    assert browser.post(f"{HERE}/remove", {"id": ids}).status_code == 400
 
 
 def test_a_key_that_only_reads_changes_nothing(server: Server) -> None:
@@ -285,10 +395,15 @@ def test_a_key_that_only_reads_changes_nothing(server: Server) -> None:
         browser.sign_in(only)
         page = browser.page(f"{HERE}/{id}")
         replayed = mend(browser, id, '{"user_id": "ada", "event_name": "x"}')[0]
-        removed = browser.post(f"{HERE}/remove", {"id": id}).status_code
+        forms = [
+            browser.post(f"{HERE}/{what}", {"id": id}).status_code
+            for what in ("remove", "send-again")
+        ]
+        listed = browser.page(HERE)
 
-    assert "Send again" not in page
-    assert (replayed, removed) == (403, 403)
+    assert "Send again" not in page + listed
+    assert 'type="checkbox"' not in listed
+    assert [replayed, *forms] == [403, 403, 403]
     assert both.events(user_id="ada") == []
 
 

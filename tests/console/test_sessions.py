@@ -13,35 +13,22 @@ from starlette.responses import Response
 
 from analytex.auth.environments import create_environment
 from analytex.auth.keys import Keyring, NewKey, create_key, now
+from analytex.auth.sign_ins import SignIns
 from analytex.console.sessions import (
     COOKIE,
-    FAILURES_OF_ALL,
-    FAILURES_OF_ONE,
     LASTS_S,
-    WINDOW_S,
-    Brake,
     Sessions,
     is_cross_site,
     own_page,
 )
 from analytex.domain.environments import Permission
-from analytex.errors import RateLimited
 from analytex.storage.interface import KeyStore
-from analytex.storage.open import open_key_store
+from analytex.storage.open import open_key_store, open_sign_in_store
 from tests.console.browser import Browser
+from tests.console.clock import Clock
 from tests.server import Client, Server
 
 SECRET = b"kept by the store"
-
-
-class Clock:
-    """Stands still until it is moved; seconds."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -49,6 +36,13 @@ def store(tmp_path: Path) -> Iterator[KeyStore]:
     """Keys of one directory."""
     with closing(open_key_store(tmp_path)) as store:
         yield store
+
+
+@pytest.fixture
+def sign_ins(store: KeyStore, tmp_path: Path) -> Iterator[SignIns]:
+    """Sessions that ended, of the same directory."""
+    with closing(SignIns(lambda: open_sign_in_store(tmp_path))) as found:
+        yield found
 
 
 def a_key(store: KeyStore, environment: str = "production") -> NewKey:
@@ -75,12 +69,12 @@ def a_request(
     )
 
 
-def written(sessions: Sessions, key: NewKey, keyring: Keyring, request: Request) -> str:
+async def written(sessions: Sessions, key: NewKey, keyring: Keyring, request: Request) -> str:
     """Sign in, and return the header that sets the cookie."""
     scope = keyring.scope_of(key.key.id)
     assert scope is not None
     response = Response()
-    sessions.write(request, response, sessions.begin(scope))
+    sessions.write(request, response, await sessions.begin(scope))
     return response.headers["set-cookie"]
 
 
@@ -108,14 +102,15 @@ def test_scripts_cannot_read_the_cookie_and_other_sites_cannot_send_forms_with_i
         "with a proxy that tells so by Origin": ("http", {"origin": "https://analytics.test"}),
     }.values(),
 )
-def test_over_tls_the_cookie_is_never_sent_in_clear(
-    store: KeyStore, scheme: str, headers: dict[str, str]
+async def test_over_tls_the_cookie_is_never_sent_in_clear(
+    store: KeyStore, sign_ins: SignIns, scheme: str, headers: dict[str, str]
 ) -> None:
     """A cookie without Secure would go out with the first link that says http."""
     key, keyring = a_key(store), Keyring(store)
     request = a_request(scheme=scheme, headers=headers)
 
-    assert "Secure" in written(Sessions(SECRET, keyring), key, keyring, request)
+    sessions = Sessions(SECRET, keyring, sign_ins)
+    assert "Secure" in await written(sessions, key, keyring, request)
 
 
 def test_the_cookie_holds_the_id_of_the_key_and_not_the_key(
@@ -150,20 +145,40 @@ def test_a_cookie_that_was_changed_is_worth_nothing(client: Client, stranger: Br
     other.http.close()
 
 
-def test_every_worker_and_every_start_reads_the_same_cookies(store: KeyStore) -> None:
+async def test_every_worker_and_every_start_reads_the_same_cookies(
+    store: KeyStore, sign_ins: SignIns
+) -> None:
     """Signing is by a secret of the store, not of a process; another server's is refused."""
     key, keyring = a_key(store), Keyring(store)
-    value = value_of(written(Sessions(SECRET, keyring), key, keyring, a_request()))
+    sessions = Sessions(SECRET, keyring, sign_ins)
+    value = value_of(await written(sessions, key, keyring, a_request()))
 
-    assert Sessions(SECRET, Keyring(store)).read(a_request(value)) is not None
-    assert Sessions(b"of another server", keyring).read(a_request(value)) is None
+    assert Sessions(SECRET, Keyring(store), sign_ins).read(a_request(value)) is not None
+    assert Sessions(b"of another server", keyring, sign_ins).read(a_request(value)) is None
 
 
-def test_a_session_ends_after_twelve_hours(store: KeyStore) -> None:
+async def test_a_session_that_one_worker_ended_is_over_in_all(
+    store: KeyStore, sign_ins: SignIns, tmp_path: Path
+) -> None:
+    """Also in one that has read its cookie a moment ago."""
+    key, keyring = a_key(store), Keyring(store)
+    one = Sessions(SECRET, keyring, sign_ins)
+    request = a_request(value_of(await written(one, key, keyring, a_request())))
+    with closing(SignIns(lambda: open_sign_in_store(tmp_path))) as of_the_other:
+        other = Sessions(SECRET, Keyring(store), of_the_other)
+        session = other.read(request)
+        assert session is not None
+
+        await one.end(request, Response(), session)
+
+        assert other.read(request) is None
+
+
+async def test_a_session_ends_after_twelve_hours(store: KeyStore, sign_ins: SignIns) -> None:
     """Also if the browser keeps the cookie longer than it was told to."""
     key, keyring, clock = a_key(store), Keyring(store), Clock()
-    sessions = Sessions(SECRET, keyring, clock=clock)
-    value = value_of(written(sessions, key, keyring, a_request()))
+    sessions = Sessions(SECRET, keyring, sign_ins, clock=clock)
+    value = value_of(await written(sessions, key, keyring, a_request()))
 
     clock.now += LASTS_S - 1
     assert sessions.read(a_request(value)) is not None
@@ -171,18 +186,20 @@ def test_a_session_ends_after_twelve_hours(store: KeyStore) -> None:
     assert sessions.read(a_request(value)) is None
 
 
-def test_a_further_key_does_not_make_the_first_last_longer(store: KeyStore) -> None:
+async def test_a_further_key_does_not_make_the_first_last_longer(
+    store: KeyStore, sign_ins: SignIns
+) -> None:
     """Twelve hours count for each key, or a session could be kept alive for ever."""
     first, second = a_key(store), a_key(store, "staging")
     keyring, clock = Keyring(store), Clock()
-    sessions = Sessions(SECRET, keyring, clock=clock)
+    sessions = Sessions(SECRET, keyring, sign_ins, clock=clock)
     one, two = keyring.scope_of(first.key.id), keyring.scope_of(second.key.id)
     assert one is not None
     assert two is not None
-    session = sessions.begin(one)
+    session = await sessions.begin(one)
     clock.now += LASTS_S - 10
     response = Response()
-    sessions.write(a_request(), response, sessions.begin(two, session))
+    sessions.write(a_request(), response, await sessions.begin(two, session))
     value = value_of(response.headers["set-cookie"])
 
     clock.now += 20
@@ -303,61 +320,6 @@ def test_signing_in_never_leads_out_of_the_console(address: str) -> None:
 def test_pages_of_the_console_are_led_to(address: str) -> None:
     """Otherwise links would be lost at every sign-in."""
     assert own_page(address) == address
-
-
-# Guessing
-
-
-def test_guessing_is_slowed_down_for_one_address() -> None:
-    """Others, and those who are signed in, are not affected; after the window one may try again."""
-    clock = Clock()
-    brake = Brake(clock)
-    for _ in range(FAILURES_OF_ONE):
-        brake.check("203.0.113.5")
-        brake.failed("203.0.113.5")
-
-    with pytest.raises(RateLimited) as refused:
-        brake.check("203.0.113.5")
-    brake.check("203.0.113.6")
-    assert 0 < refused.value.retry_after_s <= WINDOW_S + 1
-
-    clock.now += refused.value.retry_after_s
-    brake.check("203.0.113.5")
-
-
-def test_a_network_of_ipv6_counts_as_one_address() -> None:
-    """Whoever has one address of version 6 has 2^64 of them."""
-    brake = Brake(Clock())
-    for number in range(FAILURES_OF_ONE):
-        brake.failed(f"2001:db8::{number:x}")
-
-    with pytest.raises(RateLimited):
-        brake.check("2001:db8::ffff")
-    brake.check("2001:db8:0:1::1")
-
-
-def test_guessing_from_many_addresses_is_slowed_down_too() -> None:
-    """A botnet tries a few keys from each of its addresses."""
-    brake = Brake(Clock())
-    for number in range(FAILURES_OF_ALL):
-        brake.failed(f"203.0.{number // 250}.{number % 250}")
-
-    with pytest.raises(RateLimited):
-        brake.check("198.51.100.1")
-
-
-@pytest.mark.slow  # 1 s: starts a server, as its failures would be in the way of other tests
-def test_too_many_attempts_are_refused_with_the_time_to_wait(tmp_path: Path) -> None:
-    """A browser shows a page, a program reads Retry-After; the right key has to wait as well."""
-    with Server(tmp_path) as server, Browser(server) as browser:
-        for _ in range(FAILURES_OF_ONE):
-            assert browser.http.post("/console/sign-in", data={"key": "guess"}).status_code == 401
-
-        reply = browser.sign_in(server.client())
-
-        assert reply.status_code == 429
-        assert 0 < int(reply.headers["retry-after"]) <= WINDOW_S + 1
-        assert "Too many attempts" in reply.text
 
 
 # Forms

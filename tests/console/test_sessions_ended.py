@@ -1,7 +1,9 @@
 """When a session ends or changes its environment, nothing happens in the wrong place."""
 
 from contextlib import closing
+from pathlib import Path
 
+import httpx
 import pytest
 
 from analytex.auth.keys import now
@@ -174,13 +176,47 @@ def test_revoking_the_own_key_leads_to_another_environment_by_name(
 
 
 def test_a_copied_cookie_opens_nothing_after_signing_out(browser: Browser, client: Client) -> None:
-    """Only this worker knows; all others once the key is revoked."""
+    """A cookie lies in backups of browsers and in logs of proxies."""
     copied = browser.http.cookies[COOKIE]
     browser.post("/console/sign-out")
 
     with Browser(client.server) as thief:
         thief.http.headers["cookie"] = f"{COOKIE}={copied}"
         assert thief.get("/console").status_code == 303
+
+
+@pytest.mark.slow  # 2 s: starts a server with two workers, twice
+def test_no_worker_takes_a_copied_cookie_and_a_restart_changes_nothing(tmp_path: Path) -> None:
+    """Whoever signs out does not know which of the workers answers."""
+    with Server(tmp_path, settings={"workers": 2}) as server:
+        copied = _signed_out(server)
+        other = _signed_in(server)
+        assert {_opened(server, copied) for _ in range(20)} == {303}
+        assert {_opened(server, other) for _ in range(20)} == {200}
+        server.stop()
+        server.start()
+        assert {_opened(server, copied) for _ in range(4)} == {303}
+        assert {_opened(server, other) for _ in range(4)} == {200}
+
+
+def _signed_in(server: Server) -> str:
+    with Browser(server) as browser:
+        browser.sign_in(server.client())
+        return browser.http.cookies[COOKIE]
+
+
+def _signed_out(server: Server) -> str:
+    with Browser(server) as browser:
+        browser.sign_in(server.client())
+        copied = browser.http.cookies[COOKIE]
+        browser.post("/console/sign-out")
+        return copied
+
+
+def _opened(server: Server, cookie: str) -> int:
+    """Return what a cookie gets on a connection of its own: any worker may answer."""
+    headers = {"accept": "text/html", "cookie": f"{COOKIE}={cookie}"}
+    return httpx.get(f"{server.url}/console/live", headers=headers, trust_env=False).status_code
 
 
 def test_the_cookie_before_a_further_key_ends_as_well(

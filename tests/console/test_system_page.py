@@ -1,10 +1,15 @@
 """The page of the server itself."""
 
+import json
 import sqlite3
+from pathlib import Path
+
+import pytest
 
 from analytex import __version__
 from analytex.console.system import versions
 from analytex.settings import MASK, table
+from analytex.storage.last_backup import FILE
 from tests.console.browser import Browser
 from tests.server import KEY, Server
 
@@ -19,6 +24,24 @@ def test_it_shows_how_the_server_is_and_what_fills_the_disk(
         assert part in text
     assert "analytex backup /backups/" in text
     assert f"--data {server.data}" in text
+
+
+@pytest.mark.slow  # 1 s: runs the command
+def test_it_says_when_the_last_backup_was_made(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    """That is what whoever opens the page comes to see; a server without one says so."""
+    (server.data / FILE).unlink(missing_ok=True)
+    assert "No backup of this server is known" in browser.page("/console/system")
+
+    made = server.command("backup", str(tmp_path / "copy"), "--json")
+
+    assert made.returncode == 0, made.stderr
+    text = browser.page("/console/system")
+    assert str(tmp_path / "copy") in text
+    assert json.loads(made.stdout)["began_at"].rstrip("Z") in text
+    assert "No backup of this server is known" not in text
+    assert not (tmp_path / "copy" / "data" / FILE).exists()
 
 
 def test_it_shows_each_setting_and_hides_secrets(browser: Browser) -> None:

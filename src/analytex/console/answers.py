@@ -12,7 +12,7 @@ from analytex.console.charts import Kind, Ranked, Row, Series, Step, funnel, ove
 from analytex.console.charts import ranked as top_list
 from analytex.console.charts import retention as retention_grid
 from analytex.console.charts.elements import shown
-from analytex.console.charts.numbers import duration, number, rate
+from analytex.console.charts.numbers import counted, duration, number, rate, unit_of
 from analytex.console.charts.times import bucket_text, grain
 from analytex.console.tables import Cells
 from analytex.http import insights as api
@@ -20,6 +20,7 @@ from analytex.http import questions
 from analytex.http.asking import Parameters
 from analytex.query.insights.answers import Cohort, TrendsAnswer
 from analytex.query.insights.asked import (
+    ANY,
     Count,
     Owner,
     Property,
@@ -105,13 +106,15 @@ def _kind(chart: str, series: int, buckets: int) -> Kind:
 def _said_of_trends(
     asked: Trends, found: TrendsAnswer, interval: Interval
 ) -> list[tuple[str, str]]:
-    said = [(number(found.total), f"{asked.of} in all")]
+    said = [(number(found.total), f"{unit_of(found.total, asked.of)} in all")]
     if asked.of is Count.EVENTS:
         begun = sum(edge <= _now() for edge in asked.span.edges[:-1])
         mean = round(found.total / max(begun, 1), 1)
         said.append((number(mean), f"a {interval} on average"))
     if found.others:
-        said.append((number(found.others), "more values, in “all others”"))
+        said.append(
+            (number(found.others), f"more {unit_of(found.others, 'values')}, in “all others”")
+        )
     return said
 
 
@@ -135,7 +138,7 @@ async def funnels(insights: Insights, environment_id: int, given: Parameters, ch
     last = reply.steps[-1]
     said = [
         (rate(reply.conversion), "took all steps"),
-        (number(last.count), f"of {number(reply.steps[0].count)} {asked.of}"),
+        (number(last.count), f"of {counted(reply.steps[0].count, asked.of)}"),
         (duration(last.median_time), "from first to last step, half of them"),
     ]
     head = ["step", "event", asked.of, "conversion", "step_conversion"]
@@ -174,20 +177,24 @@ async def retention(
         [local_text(edge, zone), each.size, *each.returned]
         for edge, each in zip(asked.span.edges, answer, strict=False)
     ]
-    said = [(number(reply.total), f"{asked.of} began")]
+    said = [(number(reply.total), f"{unit_of(reply.total, asked.of)} began")]
     said += [
         (rate(period.rate), f"came back in {interval} {period.period}")
         for period in reply.periods[1 : min(begun, 3)]
     ]
     note = (
-        f"How many of those who began with “{shown(reply.first_event)}” in a {interval} did "
-        f"“{shown(reply.return_event)}” so many {interval}s later."
+        f"How many of those who began with {_named(reply.first_event)} in a {interval} came back "
+        f"with {_named(reply.return_event)} so many {interval}s later."
     )
     if begun > room:
         note += f" The newest {room} of {begun} {interval}s are shown; the file has all."
     if asked.span.until > now:
         note += f" The last {interval} of each row is not over yet."
     return Answer(drawn, head, rows, said, note, empty=not reply.total)
+
+
+def _named(event: str) -> str:
+    return "any event" if event == ANY else f"“{shown(event)}”"
 
 
 def _cohorts(asked: Retention, answer: Sequence[Cohort], begun: int, zone: ZoneInfo) -> list[Row]:
@@ -229,7 +236,8 @@ async def top(insights: Insights, environment_id: int, given: Parameters, chart:
         unit=order[0].capitalize(),
         more=[count.capitalize() for count in order[1:]],
     )
-    said = [(number(getattr(found.total, count)), count) for count in Count]
+    totals = [(getattr(found.total, count), count) for count in Count]
+    said = [(number(total), unit_of(total, count)) for total, count in totals]
     rows: list[Cells] = [[name, item.events, item.users, item.companies] for name, item in named]
     head = ["value", *Count]
     note = ""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytex.auth.administration import Administration
+from analytex.auth.sign_ins import SignIns
 from analytex.console import (
     companies,
     events,
@@ -83,6 +84,7 @@ log = logging.getLogger(__name__)
 def application(
     deps: Deps,
     administration: Administration,
+    sign_ins: SignIns,
     origins: Mapping[str, str] | None = None,
     *,
     ahead: bool = False,
@@ -91,7 +93,7 @@ def application(
 
     With `ahead`, templates are compiled in a thread while somebody reads the first page.
     """
-    console = Console(deps, administration, origins)
+    console = Console(deps, administration, sign_ins, origins)
     routes = [route for pages in PAGES for route in pages(console)]
     routes.append(Route("/console/{rest:path}", _nothing))  # so that its page has the menu
     console.routes = needs_of(routes)

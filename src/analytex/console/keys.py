@@ -1,6 +1,7 @@
 """The page of keys: who may what in the environment that is shown, and new environments."""
 
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from analytex.console.pages import Console
 from analytex.console.sessions import PLACE
 from analytex.console.snippets import snippets
 from analytex.domain.environments import Environment, Key, Permission
-from analytex.errors import AnalytexError, BadRequest, Conflict, SettingsError
+from analytex.errors import AnalytexError, BadRequest, Conflict, SettingsError, Unavailable
 
 MEANINGS: Final = (
     (Permission.INGEST, "send calls and files, delete, replay"),
@@ -106,11 +107,11 @@ class _Keys:
     async def _signed_out(self, request: Request, message: str) -> Response:
         """Go on without the own key: in another environment of the session, or to the sign-in."""
         sessions, session = await self._console.sessions(), self._console.session(request)
-        left = sessions.without_key(session, session.scope.key_id)
+        left = await sessions.without_key(session, session.scope.key_id)
         if left is None:
             message = f"{message} It was the one with which you were signed in."
             response = self._console.redirect(request, SIGN_IN, message)
-            sessions.end(request, response, session)
+            await sessions.end(request, response, session)
             return response
         name = self._console.name_of(left.scope)
         message = f"{message} You are signed out of its environment; this is {name}."
@@ -135,7 +136,8 @@ class _Keys:
         scope = keyring.scope_of(made.key.key.id)
         session = self._console.session(request)
         if scope is not None:
-            session = request.state.session = sessions.begin(scope, session)
+            with suppress(Unavailable):  # the new key is shown in any case: it is nowhere else
+                session = request.state.session = await sessions.begin(scope, session)
         title = f"The environment “{name}” is made"
         response = self._made(request, made.environment, made.key, title)
         sessions.write(request, response, session)

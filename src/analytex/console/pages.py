@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from analytex import __version__
 from analytex.auth.administration import Administration
+from analytex.auth.sign_ins import SignIns
 from analytex.console.assets import Assets
+from analytex.console.brake import Brake
 from analytex.console.charts.elements import element, shown
 from analytex.console.charts.numbers import NONE, compact, duration, number, rate
 from analytex.console.gate import FIELD, Form, form_of, session_of
@@ -40,6 +42,7 @@ class Console:
         self,
         deps: Deps,
         administration: Administration,
+        sign_ins: SignIns,
         origins: Mapping[str, str] | None = None,
     ) -> None:
         """`origins`: setting name → where its value is from; one that is missing is a default."""
@@ -48,7 +51,9 @@ class Console:
         self.origins = origins or {}
         self.assets = Assets()
         self.routes: dict[str, Permission | None] = {}  #: path → what it needs
+        self._sign_ins = sign_ins
         self._sessions: Sessions | None = None
+        self._brake: Brake | None = None
         self._secret = b""
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -77,8 +82,15 @@ class Console:
         """Return what reads sessions. Raises Unavailable."""
         if self._sessions is None:
             self._secret = await self.deps.exports.secret()
-            self._sessions = Sessions(self._secret, self.deps.keyring)
+            self._sessions = Sessions(self._secret, self.deps.keyring, self._sign_ins)
         return self._sessions
+
+    async def brake(self) -> Brake:
+        """Return what counts failed attempts to sign in. Raises Unavailable."""
+        if self._brake is None:
+            await self.sessions()
+            self._brake = Brake(self._secret, self._sign_ins)
+        return self._brake
 
     def session(self, request: Request) -> Session:
         """Return who is signed in."""

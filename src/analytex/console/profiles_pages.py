@@ -21,6 +21,7 @@ from analytex.console.profiles_download import everything, file_name
 from analytex.console.profiles_history import history
 from analytex.console.profiles_lists import Lists, Section, members
 from analytex.console.profiles_shown import (
+    calls_that_set,
     company_of,
     property_rows,
     timeline,
@@ -100,23 +101,25 @@ class Profiles:
         wanted = EventFilter(user_id=id) if words is USERS else EventFilter(company_id=id)
         cursor = asked.get("after_cursor") or None
         began = time.monotonic()
-        known, events, members_ = await asyncio.gather(
-            history(deps.reads, environment, words.kind, id),
+        events, members_ = await asyncio.gather(
             deps.reads.events(environment, wanted, cursor=cursor, limit=EVENTS),
             self._members(environment, id),
         )
         patience_s = None if asked.get("wait") else _patience_s(id, time.monotonic() - began)
         picture = await self._activity(request, id, patience_s)
+        newest = None if cursor else events
+        known = await history(deps.reads, environment, words.kind, id, newest)
         days = timeline(events.items, scope, words, zone)
         values = {
             "words": words,
+        properties = property_rows(profile, known, _place(asked.get("properties")))
             "id": id,
             "known_as": known_as(profile),
             "profile": profile,
             "company": company_of(profile, known) if isinstance(profile, User) else None,
-            "properties": property_rows(profile, known, _place(asked.get("properties"))),
+            "properties": properties,
             "page_at": lambda place: page_of(words, id, properties=str(place)) + "#properties",
-            "whole_history": known.whole,
+            "calls": calls_that_set(words, id, properties.rows, known),
             "days": days,
             "newest": page_of(words, id) + "#timeline" if cursor else "",
             "older": page_of(words, id, after_cursor=events.after) + "#timeline"

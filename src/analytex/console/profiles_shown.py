@@ -23,7 +23,7 @@ from analytex.console.profiles import (
     page_of,
     value_text,
 )
-from analytex.console.profiles_history import Change, History
+from analytex.console.profiles_history import LOOKED_AT, Change, History
 from analytex.domain.catalogue import value_type
 from analytex.domain.environments import Scope
 from analytex.domain.events import Event, EventType
@@ -47,6 +47,16 @@ EVENT_BYTES: Final = 1400  #: of an event that can be unfolded; longer ones are 
 Row = dict[str, Any]
 
 
+#: Calls that set properties, of either kind of profile.
+KINDS_THAT_SET: Final = {
+    USERS: [(EventType.IDENTIFY_USER, "identifies")],
+    COMPANIES: [
+        (EventType.IDENTIFY_COMPANY, "identifies of the company"),
+        (EventType.IDENTIFY_USER, "identifies of users that name it"),
+    ],
+}
+
+
 class Properties(NamedTuple):
     """Some of a profile's properties."""
 
@@ -54,6 +64,13 @@ class Properties(NamedTuple):
     first: int  #: place of the first of them, from 0 on
     next: int | None  #: where the next page begins
     total: int
+
+
+class Calls(NamedTuple):
+    """Links to the calls that set properties."""
+
+    looked_at: int  #: the links begin behind so many of the newest of each kind; 0: they have all
+    links: Sequence[tuple[str, str]]  #: what they are, and where
 
 
 def list_rows(words: Words, profiles: Sequence[Profile], bytes: int = LIST_BYTES) -> list[Row]:
@@ -167,6 +184,26 @@ def _property(profile: Profile, name: str, changes: Sequence[Change]) -> Row:
         "earlier": [_earlier(each) for each in changes[1 : EARLIER + 1]],
         "more": max(len(changes) - 1 - EARLIER, 0),
     }
+
+
+def calls_that_set(words: Words, id: str, rows: Sequence[Row], known: History) -> Calls | None:
+    """Return where the calls are that set properties; None if the page tells all that they do."""
+    field = f"{words.one}_id"
+    kinds = KINDS_THAT_SET[words]
+    if known.older:
+        links = [
+            (text, _calls({field: id, "event_type": kind, "after_cursor": known.older[kind]}))
+            for kind, text in kinds
+            if kind in known.older
+        ]
+        return Calls(LOOKED_AT, links)
+    if any(row["more"] for row in rows):
+        return Calls(0, [(text, _calls({field: id, "event_type": kind})) for kind, text in kinds])
+    return None
+
+
+def _calls(asked: dict[str, str]) -> str:
+    return f"/console/events/newest?{urlencode(asked)}"
 
 
 def _earlier(change: Change) -> Row:

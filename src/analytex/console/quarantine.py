@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from analytex.console import quarantine_chosen
 from analytex.console.gate import needs
 from analytex.console.job_shown import Shown, shown_job
 from analytex.console.live_lines import call_name, of_refused
 from analytex.console.pages import Console
+from analytex.console.quarantine_chosen import HERE
 from analytex.domain.environments import Permission, Scope
 from analytex.domain.quarantine import Refused
 from analytex.errors import AlreadyReplayed, AnalytexError, BadRequest
@@ -21,7 +23,6 @@ from analytex.http.quarantine import lines, refused_filter, replay_with
 from analytex.http.refusing import RECORDED
 from analytex.wire.quarantine_replies import refused_reply
 
-HERE: Final = "/console/quarantine"
 PER_PAGE: Final = 25
 JOBS: Final = 5  #: with refused rows, that are named
 JOBS_LOOKED_AT: Final = 50
@@ -37,7 +38,7 @@ def routes(console: Console) -> list[Route]:
     return [
         Route(HERE, pages.index),
         Route(f"{HERE}.ndjson", pages.export),
-        Route(f"{HERE}/remove", needs(ingest, pages.remove), methods=["POST"]),
+        *quarantine_chosen.routes(console),
         Route(one, pages.show),
         Route(f"{one}/replay", needs(ingest, pages.replay), methods=["POST"]),
     ]
@@ -53,7 +54,7 @@ class _Quarantine:
         deps, scope = self._console.deps, self._console.scope(request)
         asked = request.query_params
         given = {name: asked[name] for name in _FILTERS if asked.get(name, "").strip()}
-        if given.keys() != asked.keys() - {"after_cursor"}:
+        if given.keys() != asked.keys() - {"after_cursor", "all"}:
             return RedirectResponse(_address(given), 303)  # without empty fields
         cursor = asked.get("after_cursor") or None
         found, dropped = await deps.quarantine.find(
@@ -68,6 +69,8 @@ class _Quarantine:
             "statuses": _STATUSES,
             "paths": sorted({path for _, path in RECORDED}),
             "first": _address(given) if cursor else "",
+            "here": _address({**given, **({"after_cursor": cursor} if cursor else {})}),
+            "all_chosen": "all" in asked,
             "next": _address({**given, "after_cursor": found.after}) if found.after else "",
             "file": f"{HERE}.ndjson" + (f"?{urlencode(given)}" if given else ""),
             "jobs": [] if cursor else await self._jobs(scope),
@@ -87,12 +90,6 @@ class _Quarantine:
         """Answer `GET /console/quarantine/{id}`."""
         refused = await self._find(request)
         return self._page(request, refused, _field(refused), None)
-
-    async def remove(self, request: Request) -> Response:
-        """Answer `POST /console/quarantine/remove`."""
-        id = self._console.form(request).get("id", "")
-        await self._console.deps.quarantine.remove(self._console.scope(request), id)
-        return self._console.redirect(request, HERE, "The request is removed.")
 
     async def replay(self, request: Request) -> Response:
         """Answer `POST /console/quarantine/{id}/replay`: what it says of a refusal is shown."""

@@ -1,4 +1,4 @@
-"""Who is signed in: the cookie of a session, its CSRF token, and the brake on guessing keys.
+"""Who is signed in: the cookie of a session, and its CSRF token.
 
 The cookie `analytex_session` is JSON, signed with a secret that the store keeps, so every worker
 reads it, also after a restart. It names keys by their ids and never holds one:
@@ -6,9 +6,8 @@ reads it, also after a restart. It names keys by their ids and never holds one:
     {"id": "<random>", "at": 0, "keys": [["<key id>", <signed in, Unix seconds>], ...]}
 
 `at` is the place of the key whose environment is shown. A key that was revoked, or with which one
-signed in twelve hours ago, is left out when the cookie is read. A worker remembers which sessions
-were ended in it, so that a copy of their cookie opens nothing there; only revoking the key ends a
-copy for all workers.
+signed in twelve hours ago, is left out when the cookie is read. The store remembers which sessions
+were ended before, so that a copy of their cookie opens nothing, with any worker.
 """
 
 import hmac
@@ -16,7 +15,6 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,18 +23,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from analytex.auth.keys import Keyring
+from analytex.auth.sign_ins import SignIns
 from analytex.domain.environments import Scope
-from analytex.errors import RateLimited
 
 COOKIE: Final = "analytex_session"
 PLACE: Final = "/console"
 LASTS_S: Final = 12 * 3600
 MOST_KEYS: Final = 20  # of a session: its cookie stays below 1 kB
-MOST_ENDED: Final = 10_000  # sessions that a worker remembers to have ended: some 2 MB
-
-WINDOW_S: Final = 300.0
-FAILURES_OF_ONE: Final = 10  # in a window, of one address
-FAILURES_OF_ALL: Final = 300  # in a window, of all together
 
 _OWN_PAGE: Final = re.compile(r"/console(?:[/?][!-\[\]-~]*)?")  # printable, without backslash
 
@@ -78,39 +71,45 @@ class Sessions:
     """Reads and writes the cookie."""
 
     def __init__(
-        self, secret: bytes, keyring: Keyring, *, clock: Callable[[], float] = time.time
+        self,
+        secret: bytes,
+        keyring: Keyring,
+        sign_ins: SignIns,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`secret` is one that the store keeps; `clock` returns Unix seconds."""
         # The same secret signs links to files: what is derived here cannot be used there.
         self._secret = hmac.digest(secret, b"analytex console sessions", "sha256")
         self._keyring = keyring
+        self._sign_ins = sign_ins
         self._clock = clock
-        self._ended: dict[str, float] = {}  # session → when it would have ended by itself
         self._signer = URLSafeSerializer(
             self._secret,
             salt=COOKIE,
             signer_kwargs={"key_derivation": "hmac", "digest_method": "sha256"},
         )
 
-    def begin(self, scope: Scope, session: Session | None = None) -> Session:
-        """Return a new session, or the given one, with that key."""
+    async def begin(self, scope: Scope, session: Session | None = None) -> Session:
+        """Return a new session, or the given one, with that key. Raises Unavailable."""
         now = int(self._clock())
         # A session that gets another key gets another name too: a token that somebody saw before
         # is worth nothing afterwards.
         started = Session(secrets.token_urlsafe(16), 0, session.keys if session else ())
         if session is not None:
-            self._remember(session)
+            await self._end(session)
         return started.with_key(scope, now)
 
-    def without_key(self, session: Session, key_id: str) -> Session | None:
+    async def without_key(self, session: Session, key_id: str) -> Session | None:
         """Return the session without that key, under another name; None if it was the last one.
 
         The environment that was shown is shown further, unless it was that key's.
+        Raises Unavailable.
         """
         left = [each for each in session.keys if each.scope.key_id != key_id]
         if not left:
             return None
-        self._remember(session)
+        await self._end(session)
         shown = session.keys[session.chosen]
         chosen = left.index(shown) if shown in left else 0
         return Session(secrets.token_urlsafe(16), chosen, tuple(left), session.moved)
@@ -127,7 +126,7 @@ class Sessions:
 
     def _session(self, given: dict[str, Any]) -> Session | None:
         self._keyring.refresh()  # cheap; a key that was just revoked opens no page any more
-        if given["id"] in self._ended:
+        if self._sign_ins.has_ended(given["id"]):
             return None
         oldest = self._clock() - LASTS_S
         keys: list[SignedIn] = []
@@ -160,22 +159,18 @@ class Sessions:
             samesite="lax",  # not strict: a link from a chat shall open the page that it names
         )
 
-    def end(self, request: Request, response: Response, session: Session | None) -> None:
-        """Take the cookie away from the browser, and take it in this worker no more."""
+    async def end(self, request: Request, response: Response, session: Session | None) -> None:
+        """Take the cookie away from the browser, and take it no more. Raises Unavailable."""
         if session is not None:
-            self._remember(session)
+            await self._end(session)
         response.delete_cookie(
             COOKIE, path=PLACE, secure=over_tls(request), httponly=True, samesite="lax"
         )
 
-    def _remember(self, session: Session) -> None:
+    async def _end(self, session: Session) -> None:
         """Take the session's cookie no more, as long as it would be good."""
         now = self._clock()
-        while self._ended and (
-            len(self._ended) >= MOST_ENDED or next(iter(self._ended.values())) <= now
-        ):
-            del self._ended[next(iter(self._ended))]
-        self._ended[session.id] = now + LASTS_S
+        await self._sign_ins.end(session.id, now=now, until=now + LASTS_S)
 
     def token(self, session: Session) -> str:
         """Return the CSRF token of a session's forms while they show that environment.
@@ -235,46 +230,6 @@ def own_address(request: Request) -> str:
     path = quote(request.scope["raw_path"], safe="/%!$&'()*+,;=:@~[]")
     query = quote(request.scope["query_string"], safe="/%!$&'()*+,;=:@~[]?")
     return f"{path}?{query}" if query else path
-
-
-class Brake:
-    """Counts failed sign-ins of a worker, and refuses to try more for a while."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._failures: dict[str, int] = {}
-        self._all = 0
-
-    def check(self, address: str) -> None:
-        """Raise RateLimited if too many failed of late, of this address or of all."""
-        now = self._clock()
-        if now - self._began >= WINDOW_S:
-            self._began, self._failures, self._all = now, {}, 0
-        of_one = self._failures.get(_network(address), 0)
-        if of_one >= FAILURES_OF_ONE or self._all >= FAILURES_OF_ALL:
-            raise RateLimited(
-                "Too many attempts to sign in failed.",
-                details="Wait some minutes; keys that are signed in are not affected.",
-                retry_after_s=int(self._began + WINDOW_S - now) + 1,
-            )
-
-    def failed(self, address: str) -> None:
-        """Count a failed attempt."""
-        place = _network(address)
-        self._failures[place] = self._failures.get(place, 0) + 1
-        self._all += 1
-
-
-def _network(address: str) -> str:
-    """Return what one sender has at hand: an address, of IPv6 a network of 64 bits."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(ip_network((found, 64), strict=False))
-    return str(found)
 
 
 def _differ(one: Scope, other: Scope) -> bool:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from analytex.console.gate import SIGN_IN, of_any_environment, without_session
 from analytex.console.pages import Console
-from analytex.console.sessions import COOKIE, PLACE, Brake, own_page
+from analytex.console.sessions import COOKIE, PLACE, own_page
 from analytex.domain.environments import Permission, Scope
 from analytex.errors import Unauthorized
 
@@ -33,7 +33,6 @@ def routes(console: Console) -> list[Route]:
 class _SigningIn:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._brake = Brake()
 
     async def form(self, request: Request) -> Response:
         """Answer `GET /console/sign-in`; `next` is the page to go to afterwards."""
@@ -43,14 +42,15 @@ class _SigningIn:
         """Answer `POST /console/sign-in`. Raises RateLimited."""
         given = self._console.form(request)
         address = request.client.host if request.client else ""
-        self._brake.check(address)
+        brake = await self._console.brake()
+        brake.check(address)
         scope = self._scope(given.get("key", ""))
         if scope is None:
-            self._brake.failed(address)
+            await brake.failed(address)
             return self._form(request, given.get("next"), error=REFUSED, status=401)
         sessions = await self._console.sessions()
         before = request.state.session
-        session = sessions.begin(scope, before)
+        session = await sessions.begin(scope, before)
         response = self._console.redirect(request, own_page(given.get("next")))
         sessions.write(request, response, session)
         return response
@@ -63,13 +63,13 @@ class _SigningIn:
             named = session.choosing(app)
             if named is None:
                 return self._console.redirect(request, PLACE, NOT_OPEN, kind="bad")
-            left = sessions.without_key(session, named.scope.key_id)
+            left = await sessions.without_key(session, named.scope.key_id)
             if left is not None:
                 response = self._console.redirect(request, PLACE)
                 sessions.write(request, response, left)
                 return response
         response = self._console.redirect(request, SIGN_IN)
-        sessions.end(request, response, session)
+        await sessions.end(request, response, session)
         return response
 
     async def choose(self, request: Request) -> Response:

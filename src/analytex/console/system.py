@@ -1,5 +1,6 @@
 """The page of the server itself: is it well, what fills the disk, how is it set up."""
 
+import asyncio
 import platform
 import shlex
 import sqlite3
@@ -22,6 +23,7 @@ from analytex.http.operations import is_local
 from analytex.observability.health import State, is_running, readiness
 from analytex.observability.meters import Snapshot
 from analytex.settings import MASK, SECRET, Setting, Settings, table
+from analytex.storage.last_backup import last_backup
 
 DEFAULT: Final = "default"  #: the origin of a setting that nobody set
 
@@ -38,6 +40,8 @@ CONTENTS: Final = {
     "jobs": "files of jobs",
     "exports": "files of exports",
     "tmp": "temporary files of questions",
+    "lock": "which server uses the directory",
+    "last-backup.json": "when the last backup was made",
 }
 
 
@@ -74,6 +78,7 @@ class _System:
             "directory": str(settings.directory),
             "quoted_directory": shlex.quote(str(settings.directory)),
             "shows_metrics": settings.metrics_open or is_local(request),
+            "backup": await asyncio.to_thread(last_backup, settings.directory),
             "today": time.strftime("%Y-%m-%d", time.gmtime()),
         }
         return self._console.render(request, "system.html", values)

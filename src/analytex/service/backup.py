@@ -20,7 +20,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -54,6 +54,7 @@ from analytex.storage.embedded.snapshot import Snapshot, StoreSnapshot, check
 from analytex.storage.export_files import FOLDER as EXPORTS
 from analytex.storage.files import FOLDER as JOBS
 from analytex.storage.files import sync_directory
+from analytex.storage.last_backup import LastBackup, note
 from analytex.storage.open import make_directory
 from analytex.wire.replies import time_text
 
@@ -157,7 +158,19 @@ def _copy(directory: Path, target: Path, advance: Advance) -> Manifest:
     write_manifest(target, manifest)
     root.rename(target / DATA)
     sync_directory(target)
+    with suppress(OSError):  # of a directory that may only be read: the backup is good all the same
+        note(directory, _noted(moment, target, manifest))
     return manifest
+
+
+def _noted(moment: _Moment, target: Path, manifest: Manifest) -> LastBackup:
+    return LastBackup(
+        began_at=moment.began_at,
+        ended_at=time.time_ns() // 1000,
+        folder=str(target.resolve()),
+        files=len(manifest.files),
+        bytes=manifest.bytes,
+    )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from analytex.auth.administration import Administration
 from analytex.auth.keys import Keyring
+from analytex.auth.sign_ins import SignIns
 from analytex.errors import AnalytexError
 from analytex.eventlog.interface import LogWriter
 from analytex.eventlog.open import open_log_reader, open_log_writer
@@ -50,6 +51,7 @@ from analytex.storage.open import (
     open_live_store,
     open_quarantine_store,
     open_read_store,
+    open_sign_in_store,
     open_watch_store,
 )
 
@@ -135,6 +137,7 @@ class Worker:
             wake=partial(_wake, orders.wake),
         )
         self._administration = Administration(partial(open_key_store, directory, create=False))
+        self._sign_ins = SignIns(partial(open_sign_in_store, directory))
         self._watch = Watch(
             directory,
             meter,
@@ -169,14 +172,10 @@ class Worker:
             quarantine=self._quarantine,
             insights=self._insights,
         )
+        console = partial(_console, deps, self._administration, self._sign_ins, orders.origins)
         self._server = Server(
             uvicorn.Config(
-                app(
-                    deps,
-                    {"/console": partial(_console, deps, self._administration, orders.origins)},
-                )
-                if settings.console
-                else app(deps),
+                app(deps, {"/console": console} if settings.console else {}),
                 http=cast(Any, partial(FastProtocol, deps)),
                 lifespan="off",
                 log_config=None,
@@ -217,6 +216,7 @@ class Worker:
             self._live.close()
             self._quarantine.close()
             self._administration.close()
+            self._sign_ins.close()
             self._watch.close()
 
     def _supervisor_is_gone(self) -> None:
@@ -252,11 +252,13 @@ class Worker:
         self._watch.report(queue=self._log.waiting, connections=connections)
 
 
-def _console(deps: Deps, administration: Administration, origins: dict[str, str]) -> ASGIApp:
+def _console(
+    deps: Deps, administration: Administration, sign_ins: SignIns, origins: dict[str, str]
+) -> ASGIApp:
     # Imported when somebody opens it, so that the start does not wait for it.
     from analytex.console.app import application
 
-    return application(deps, administration, origins, ahead=True)
+    return application(deps, administration, sign_ins, origins, ahead=True)
 
 
 def _wake(applier: int) -> None:

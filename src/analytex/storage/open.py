@@ -23,6 +23,7 @@ from analytex.storage.embedded.seal import (
     ask_to_seal,
 )
 from analytex.storage.embedded.sealed import EmbeddedHistoryReadStore
+from analytex.storage.embedded.signing_in import EmbeddedSignInStore
 from analytex.storage.embedded.watch import EmbeddedWatchStore
 from analytex.storage.erasing import EraseStore
 from analytex.storage.exports import ExportStore
@@ -32,6 +33,7 @@ from analytex.storage.jobs import JobStore
 from analytex.storage.live import LiveStore
 from analytex.storage.quarantine import QuarantineStore
 from analytex.storage.sealing import HistoryReadStore, SealedReader, SealStore
+from analytex.storage.signing_in import SignInStore
 from analytex.storage.watching import WatchStore
 
 
@@ -67,6 +69,11 @@ def open_key_store(directory: Path, *, create: bool = True) -> KeyStore:
     except OSError as error:
         raise DataDirectoryError(f"{directory} cannot be used.", details=f"{error}.") from error
     return EmbeddedKeyStore(path)
+
+
+def open_sign_in_store(directory: Path) -> SignInStore:
+    """Open what is known about signing in, in a data directory that exists. Raises Unavailable."""
+    return EmbeddedSignInStore(directory / embedded.FILE)
 
 
 def open_apply_store(directory: Path, *, checkpoint_beside: bool = False) -> ApplyStore:

@@ -127,7 +127,7 @@ def test_hover_values_are_there_without_script() -> None:
         next(each.attrib["data-hover"] for each in tree.iter() if "data-hover" in each.attrib)
     )
 
-    assert "Sat 1 Nov 2025\nSigned up: 1 events" in titles[1]
+    assert "Sat 1 Nov 2025\nSigned up: 1 event\n" in titles[1] + "\n"
     assert data["series"][0] == ["Signed up", "series-1", [1, 2, 3, 0, 5, 6, 7]]
     assert data["labels"].split("\n")[0] == "Sat 1 Nov 2025"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analytex.console.charts.numbers import compact, duration, number, rate
+from analytex.console.charts.numbers import compact, counted, duration, number, rate
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,22 @@ from analytex.console.charts.numbers import compact, duration, number, rate
 def test_a_number_is_given_in_full(value: float, text: str) -> None:
     """What stands in a table can be copied."""
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "text"),
+    [
+        (0, "users", "0 users"),
+        (1, "users", "1 user"),
+        (1, "companies", "1 company"),
+        (1, "events a minute", "1 event a minute"),
+        (1.5, "events", "1.5 events"),
+        (1200, "events", "1,200 events"),
+    ],
+)
+def test_one_of_something_is_no_plural(count: float, unit: str, text: str) -> None:
+    """`1 users` looks as if nobody had ever looked."""
+    assert counted(count, unit) == text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from analytex.console.charts.elements import element, percent
 from analytex.console.charts.figure import figure, picture, table
-from analytex.console.charts.numbers import number
+from analytex.console.charts.numbers import counted, number
 
 LEVELS: Final = 4  #: classes `level-1` to `level-4`, and `level-0` of nothing
 QUARTER: Final = 13  # weeks
@@ -27,7 +27,7 @@ def calendar(
     total = sum(counts.get(day, 0) for day in days)
     active = sum(counts.get(day, 0) > 0 for day in days)
     text = (
-        f"{number(total)} {unit} on {active} of {len(days)} days, at most {number(most)} a day; a "
+        f"{counted(total, unit)} on {active} of {len(days)} days, at most {number(most)} a day; a "
         "column for each week, Monday on top. The same numbers are in the table below."
     )
     cells = [_day(day, place, counts.get(day, 0), most, unit) for place, day in enumerate(days)]
@@ -57,7 +57,7 @@ def _day(day: date, place: int, count: int, most: int, unit: str) -> Markup:
     week, weekday = divmod(place, 7)
     return element(
         "rect",
-        element("title", f"{day:%a} {day.day} {day:%b %Y}: {number(count)} {unit}"),
+        element("title", f"{day:%a} {day.day} {day:%b %Y}: {counted(count, unit)}"),
         x=week * _CELL + 1,
         y=weekday * _CELL + 1,
         width=_INSIDE,

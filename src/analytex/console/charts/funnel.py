@@ -6,7 +6,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from analytex.console.charts.elements import element, shown
-from analytex.console.charts.numbers import duration, number, rate
+from analytex.console.charts.numbers import counted, duration, number, rate
 from analytex.console.charts.ranked import bar
 
 
@@ -42,7 +42,7 @@ def _step(place: int, step: Step, previous: Step, first: int, unit: str) -> Mark
             "div",
             element("span", f"{place + 1}", class_="chart-place", aria_hidden="true"),
             element("span", shown(step.name), class_="chart-name"),
-            element("span", f"{number(step.reached)} {unit}", class_="chart-count"),
+            element("span", counted(step.reached, unit), class_="chart-count"),
             element("b", rate(part), class_="chart-rate"),
             class_="chart-step",
         ),

@@ -4,6 +4,13 @@ from typing import Final
 
 NONE: Final = "-"  #: where there is no number
 
+_ONE: Final = {
+    "events": "event",
+    "users": "user",
+    "companies": "company",
+    "names": "name",
+    "values": "value",
+}
 _LARGE: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 
 
@@ -12,6 +19,17 @@ def number(value: float) -> str:
     if isinstance(value, int) or float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.2f}".rstrip("0").rstrip(".") or "0"
+
+
+def counted(count: float, unit: str) -> str:
+    """Return a number with what it counts: 2 users, 1 user, 1 event a minute."""
+    return f"{number(count)} {unit_of(count, unit)}"
+
+
+def unit_of(count: float, unit: str) -> str:
+    """Return the name of what is counted, which begins with a plural, for so many of it."""
+    word, blank, rest = unit.partition(" ")
+    return f"{_ONE.get(word, word)}{blank}{rest}" if count == 1 else unit
 
 
 def compact(value: float) -> str:

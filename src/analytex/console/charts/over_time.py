@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from analytex.console.charts.elements import element, joined, percent, shown
 from analytex.console.charts.figure import colour, figure, legend, picture, table
-from analytex.console.charts.numbers import compact, number
+from analytex.console.charts.numbers import compact, counted, number
 from analytex.console.charts.scales import number_ticks
 from analytex.console.charts.shapes import (
     BAND,
@@ -156,7 +156,7 @@ def _bands(plot: Plot, labels: Sequence[str], unit: str) -> Markup:
         lines = [label]
         for each in plot.series[:12]:
             name = f"{shown(each.name, at_most=40)}: " if len(plot.series) > 1 else ""
-            lines.append(f"{name}{number(each.values[band])} {unit}")
+            lines.append(f"{name}{counted(each.values[band], unit)}")
         found.append(
             element(
                 "rect",

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from analytex.console.charts.elements import element
 from analytex.console.charts.figure import figure
-from analytex.console.charts.numbers import number, rate
+from analytex.console.charts.numbers import counted, number, rate
 
 MOST_TITLES: Final = 500  # cells that have a hover value each
 SHADES: Final = 8  #: classes `shade-1` to `shade-8`, and `shade-0` of nobody (static/charts.css)
@@ -71,7 +71,7 @@ def _row(row: Row, columns: int, unit: str, period: str, classes: str | None = N
         title = None
         if period:
             count = f"{number(row.counts[place])} of " if place < len(row.counts) else ""
-            title = f"{row.name}, {period} {place}: {count}{number(row.size)} {unit}"
+            title = f"{row.name}, {period} {place}: {count}{counted(row.size, unit)}"
         cells.append(element("td", rate(part), class_=shade(part), title=title))
     if (rest := columns - len(row.rates)) > 0:
         cells.append(element("td", colspan=rest))

@@ -104,7 +104,7 @@ function inWords({ accepted, refused, row }) {
   const found = [];
   if (accepted) found.push(`${number.format(accepted)} accepted`);
   if (refused) found.push(`${number.format(refused)} refused`);
-  if (row) found.push(`${number.format(row)} rows of files`);
+  if (row) found.push(`${number.format(row)} ${row === 1 ? "row" : "rows"} of files`);
   return found.join(", ");
 }
 

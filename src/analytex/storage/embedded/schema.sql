@@ -248,3 +248,17 @@ CREATE TABLE exports (
 -- One row: the key that download links are signed with.
 CREATE TABLE export_secret (key BLOB NOT NULL) STRICT;
 INSERT INTO export_secret VALUES (randomblob(32));
+
+-- Sessions of the console that were ended before their time, so that no copy of a cookie opens one.
+CREATE TABLE ended_sessions (
+    id TEXT PRIMARY KEY,
+    until INTEGER NOT NULL              -- from then on no cookie of it is good anyway
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ended_sessions_by_time ON ended_sessions (until);
+
+-- How many attempts to sign in failed of late.
+CREATE TABLE failed_sign_ins (
+    sender BLOB PRIMARY KEY,            -- keyed hash of an address; empty: all together
+    count INTEGER NOT NULL,
+    until INTEGER NOT NULL              -- from then on they do not count
+) STRICT, WITHOUT ROWID;
