@@ -1,9 +1,14 @@
 """The pages of users: the list, one of them, deletion, and the file of all that is held."""
 
+from html import unescape
+
 import pytest
 
-from analytex.console.profiles_download import EVENTS_AT_ONCE, file_name
+from analytex.console.profiles_download import file_name
+from analytex.console.profiles_held import EVENTS_AT_ONCE
+from analytex.console.profiles_history import LOOKED_AT
 from analytex.console.profiles_lists import PER_PAGE
+from analytex.console.profiles_shown import EARLIER
 from analytex.domain.environments import Permission
 from tests.console.browser import Browser
 from tests.console.insight_pages import MOST_BYTES, links, rows
@@ -120,6 +125,35 @@ def test_a_property_shows_who_set_it_and_what_it_was(browser: Browser, client: C
     call = browser.page(links(text, f"/console/live/{last}?at=")[0])
     assert f"{last}" in call
     assert "What it changed" in call
+
+
+def test_values_from_before_the_newest_calls_are_one_click_away(
+    browser: Browser, client: Client
+) -> None:
+    """The page looks at the newest calls only, says so, and leads to just those behind them."""
+    rows = [{"user_id": "ada", "metadata": {"step": step}} for step in range(LOOKED_AT + 2)]
+    client.bulk("users", rows)
+
+    text = browser.page(f"{LIST}/ada")
+    older = links(text, "/console/events/newest?user_id=ada&event_type=identify_user")[0]
+    found = unescape(browser.page(older))
+
+    assert f"those of the newest {LOOKED_AT} calls. Older calls:" in text
+    assert [step for step in range(LOOKED_AT + 2) if f'"step": {step}\n' in found] == [0, 1]
+
+
+def test_more_values_than_there_is_room_for_are_one_click_away(
+    browser: Browser, client: Client
+) -> None:
+    """`2 more before` would otherwise be the end of the way."""
+    for step in range(EARLIER + 3):
+        client.identify("ada", {"step": step})
+
+    text = browser.page(f"{LIST}/ada")
+
+    assert "2 more before" in text
+    assert links(text, "/console/events/newest?user_id=ada&event_type=identify_user")
+    assert "All calls that set properties:" in text
 
 
 def test_a_removed_property_is_shown_as_removed(browser: Browser, client: Client) -> None:

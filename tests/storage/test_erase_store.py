@@ -198,11 +198,14 @@ def test_profiles_are_put_and_removed(
     assert read.user(1, "bob") == user("bob")
 
 
-def test_records_that_could_not_be_read_are_removed(store: EraseStore, apply: ApplyStore) -> None:
-    """By their positions."""
+def test_records_that_could_not_be_read_are_removed(
+    store: EraseStore, apply: ApplyStore, read: ReadStore
+) -> None:
+    """By their positions. Readers see them too."""
     strange = [Unreadable(n, b"%d" % n, "why") for n in range(5)]
     apply.write(Changes([], [], [], strange), start=0, upto=5)
     assert store.unreadable(after=-1, limit=2) == strange[:2]
+    assert read.unreadable(after=0, limit=2) == strange[1:3]
     store.remove_unreadable([0, 3])
     assert store.unreadable(after=0, limit=10) == [strange[1], strange[2], strange[4]]
 

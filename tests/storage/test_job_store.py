@@ -71,6 +71,17 @@ def test_a_job_comes_back_as_it_was_submitted(jobs: JobStore) -> None:
     assert created.retry_of == "zero"
 
 
+def test_jobs_come_in_pages_oldest_first(jobs: JobStore) -> None:
+    """Each environment's own, in the order in which they were submitted."""
+    for environment_id, id in ((1, "one"), (2, "other"), (1, "two"), (1, "three")):
+        jobs.create_job(new_job(id, environment_id=environment_id), at_most=10)
+
+    page = jobs.jobs_behind(1, after=0, limit=2)
+
+    assert [job.id for job in page] == ["one", "two"]
+    assert [job.id for job in jobs.jobs_behind(1, after=page[1].number, limit=2)] == ["three"]
+
+
 def test_a_job_is_seen_in_its_environment_only(jobs: JobStore) -> None:
     """Environments know nothing of each other."""
     jobs.create_job(new_job(), at_most=1)

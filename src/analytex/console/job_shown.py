@@ -2,6 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
+from analytex.domain.held import Held
 from analytex.domain.jobs import Family, Job, JobKind, JobStatus
 from analytex.errors import AnalytexError
 from analytex.settings import Settings
@@ -21,14 +22,14 @@ UPLOADS: Final = {
     "companies": JobKind.BULK_COMPANIES,
 }
 #: where a deletion removes something
-PLACES: Final = {
-    "users": "User profiles",
-    "companies": "Company profiles",
-    "events": "Events, changed or removed",
-    "log_records": "Records in the event log",
-    "unreadable": "Records that could not be read",
-    "failed_rows": "Failed rows of other jobs",
-    "refused_requests": "Refused requests in quarantine",
+PLACES: Final[dict[str, str]] = {
+    Held.USERS: "User profiles",
+    Held.COMPANIES: "Company profiles",
+    Held.EVENTS: "Events, changed or removed",
+    Held.LOG_RECORDS: "Records in the event log",
+    Held.UNREADABLE: "Records that could not be read",
+    Held.FAILED_ROWS: "Failed rows of other jobs",
+    Held.REFUSED_REQUESTS: "Refused requests in quarantine",
 }
 
 _COUNTED: Final = {JobKind.DELETE_USERS: "user", JobKind.DELETE_COMPANIES: "company"}

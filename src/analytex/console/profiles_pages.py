@@ -31,6 +31,7 @@ from analytex.domain.environments import Permission
 from analytex.domain.events import EventFilter
 from analytex.domain.jobs import Family
 from analytex.domain.profiles import Profile, User
+from analytex.domain.values import MAX_ID_CHARS
 from analytex.errors import AnalytexError, NotFound
 from analytex.wire.job_replies import public_id
 
@@ -83,6 +84,7 @@ class Profiles:
             "search": search,
             "company": company,
             "first": self._lists.address(q=search, company=company) if cursor else "",
+            "mentions": "" if company or cursor else self._mentions(search, sections),
             "is_empty": not (search or company or cursor or any(each.rows for each in sections)),
         }
         return self._console.render(request, "profiles.html", values)
@@ -105,14 +107,14 @@ class Profiles:
             deps.reads.events(environment, wanted, cursor=cursor, limit=EVENTS),
             self._members(environment, id),
         )
-        patience_s = None if asked.get("wait") else _patience_s(id, time.monotonic() - began)
-        picture = await self._activity(request, id, patience_s)
         newest = None if cursor else events
         known = await history(deps.reads, environment, words.kind, id, newest)
+        patience_s = None if asked.get("wait") else _patience_s(id, time.monotonic() - began)
+        picture = await self._activity(request, id, patience_s)
         days = timeline(events.items, scope, words, zone)
+        properties = property_rows(profile, known, _place(asked.get("properties")))
         values = {
             "words": words,
-        properties = property_rows(profile, known, _place(asked.get("properties")))
             "id": id,
             "known_as": known_as(profile),
             "profile": profile,
@@ -150,10 +152,12 @@ class Profiles:
         deps, scope = self._console.deps, self._console.scope(request)
         words, id = self._words, self._id(request)
         await deps.reads.caught_up()
-        pieces = everything(deps.reads, scope, words.kind, id)
+        pieces = everything(deps, scope, words.kind, id)
         first = await anext(pieces, None)  # so that what cannot be read has an error page
         if first is None:
-            raise NotFound(f"There is no such {words.one}.", details=f"{words.one}_id: {id!r}")
+            raise NotFound(
+                f"Nothing is held of such a {words.one}.", details=f"{words.one}_id: {id!r}"
+            )
         headers = {"content-disposition": f'attachment; filename="{file_name(words.one, id)}"'}
         return StreamingResponse(
             _with_first(first, pieces), media_type="application/json", headers=headers
@@ -201,6 +205,13 @@ class Profiles:
 
     def _id(self, request: Request) -> str:
         return str(request.path_params.get("id") or request.query_params.get("id", ""))
+
+    def _mentions(self, search: str, sections: Sequence[Section]) -> str:
+        """Return where to download what mentions an id; empty if that was found, or can be none."""
+        found = any(row["id"] == search for section in sections for row in section.rows)
+        if found or len(search) > MAX_ID_CHARS:
+            return ""
+        return with_id(self._words, "download", search)
 
     def _identify(self, request: Request, id: str) -> str:
         """Return a line that sets a property."""

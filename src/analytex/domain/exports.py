@@ -7,6 +7,7 @@ import msgspec
 
 from analytex.domain.history import DAY
 from analytex.domain.jobs import Job
+from analytex.domain.profiles import ProfileKind
 
 KEPT: Final = 3 * DAY  #: after its end a job can be looked at for so long (contract 8.2)
 LINKED: Final = 2 * DAY  #: and its files can be downloaded for so long
@@ -47,6 +48,10 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     user_ids: list[str] = []
     company_ids: list[str] = []
     emails: list[str] = []  #: who is told when the files are ready
+
+    def names(self, kind: ProfileKind, id: str) -> bool:
+        """Whether it says that the events shall be of this user or company."""
+        return id in (self.user_ids if kind is ProfileKind.USER else self.company_ids)
 
     @property
     def names_somebody(self) -> bool:

@@ -31,6 +31,7 @@ from analytex.apply.erase import (
 from analytex.apply.memberships import Memberships
 from analytex.apply.profiles import names_company
 from analytex.domain.events import Event, EventType
+from analytex.domain.held import Held
 from analytex.domain.jobs import Job, JobKind, JobStatus
 from analytex.domain.profiles import Company, ProfileKind, User
 from analytex.eventlog.interface import LogEraser, LogReader
@@ -40,8 +41,12 @@ from analytex.wire.erasing import Erasing
 
 STEP_S: Final = 0.01  # and at most one of the pieces between two `yield` more
 EVENTS: Final = 500  # in one transaction
+USERS: Final = 5000  # looked at in one piece: some milliseconds
 UNREADABLE: Final = 100  # records looked at in one piece
 GRACE_US: Final = 1_000_000  # a call that came just before the deletion is in the log by then
+
+#: what it counts in any case
+COUNTED: Final = (Held.USERS, Held.COMPANIES, Held.EVENTS, Held.LOG_RECORDS, Held.UNREADABLE)
 
 Change = tuple[Stored, Event | None]
 Steps = Generator[bool, None, None]  #: gives way; True: it has to wait for others
@@ -117,12 +122,9 @@ class Deletion:
         self.status = JobStatus.PROCESSING
         self.done = 0  #: ids whose events and profiles are gone
         #: what was removed from where; what was counted before a crash is counted on
-        self.removed = {
-            name: job.removed.get(name, 0)
-            for name in ("users", "companies", "events", "log_records", "unreadable")
-        }
+        self.removed: dict[str, int] = {name: job.removed.get(name, 0) for name in COUNTED}
         if refused is not None:
-            self.removed["refused_requests"] = job.removed.get("refused_requests", 0)
+            self.removed[Held.REFUSED_REQUESTS] = job.removed.get(Held.REFUSED_REQUESTS, 0)
 
     def step(self) -> bool:
         """Do a little, at most about 30 ms; True while there is more to do.
@@ -174,6 +176,7 @@ class Deletion:
             users: set[str] = set()
             if self._kind is ProfileKind.COMPANY:
                 yield from self._hot_users(users)
+                yield from self._members(users)
             yield from history.collect(
                 self._environment_id, self._kind, self._ids, at=self._at, users=sorted(users)
             )
@@ -183,7 +186,7 @@ class Deletion:
         yield from self._rows()
         if known:
             yield from history.rewrite()
-            self.removed["events"] += history.events
+            self.removed[Held.EVENTS] += history.events
             yield from history.rest()
         history.finish()
 
@@ -197,6 +200,16 @@ class Deletion:
                 after = found.upto
                 yield False
 
+    def _members(self, users: set[str]) -> Steps:
+        """Add the users who belong to the companies, if only since an event that is not kept."""
+        after: str | None = ""
+        while after is not None:
+            found, after = self._store.members(
+                self._environment_id, self._names, after=after, limit=USERS
+            )
+            users.update(id for id in found if self._user_to_change(id) is not None)
+            yield False
+
     def _rows(self) -> Steps:
         seen: set[str] = set()
         for id in self._ids:
@@ -205,6 +218,11 @@ class Deletion:
                 yield from self._user(id) if self._kind is ProfileKind.USER else self._company(id)
             self.done += 1
             yield False
+        if self._kind is ProfileKind.COMPANY:
+            members: set[str] = set()
+            yield from self._members(members)
+            for user_id in sorted(members):
+                yield from self._membership(user_id)
 
     def _user(self, id: str) -> Steps:
         # What newer events give; of those in history it is known by now.
@@ -309,7 +327,7 @@ class Deletion:
     def _replace(self, changes: Sequence[Change]) -> None:
         if changes:
             self._store.replace(changes)
-            self.removed["events"] += len(changes)
+            self.removed[Held.EVENTS] += len(changes)
 
     def _put(self, id: str, rest: User | Company | None) -> None:
         """Let a profile be what newer events give, if it has anything of older ones."""
@@ -321,7 +339,7 @@ class Deletion:
         else:
             self._store.put_profile(rest)
         self._memberships.forget()
-        self.removed["users" if self._kind is ProfileKind.USER else "companies"] += 1
+        self.removed[Held.USERS if self._kind is ProfileKind.USER else Held.COMPANIES] += 1
 
     def _unreadable(self) -> Steps:
         after = -1
@@ -330,7 +348,7 @@ class Deletion:
             theirs = [each.position for each in some if self._erasing.mentions(each.record)]
             if theirs:
                 self._store.remove_unreadable(theirs)
-                self.removed["unreadable"] += len(theirs)
+                self.removed[Held.UNREADABLE] += len(theirs)
             yield False
 
     def _log_records(self) -> Steps:
@@ -342,17 +360,17 @@ class Deletion:
             if sweep is None:
                 break
             position = sweep.next
-            self.removed["log_records"] += sweep.replaced
+            self.removed[Held.LOG_RECORDS] += sweep.replaced
             yield False
 
     def _quarantine(self) -> Steps:
         if self._refused is None:
             return
-        before = self.removed["refused_requests"]
+        before = self.removed[Held.REFUSED_REQUESTS]
         more = True
         while more:
             more = self._refused.step()
-            self.removed["refused_requests"] = before + self._refused.rows
+            self.removed[Held.REFUSED_REQUESTS] = before + self._refused.rows
             yield False
 
 

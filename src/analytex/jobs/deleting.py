@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from analytex.domain.held import Held
 from analytex.domain.jobs import Counts, Job, JobStatus
 from analytex.errors import Unavailable
 from analytex.eventlog.interface import LogEraser, LogReader
@@ -135,7 +136,8 @@ class DeletionTask:
             refused=self._refused,
             now=tools.now,
         )
-        self._forgotten = self._deletion.removed["failed_rows"] = job.removed.get("failed_rows", 0)
+        self._forgotten = job.removed.get(Held.FAILED_ROWS, 0)
+        self._deletion.removed[Held.FAILED_ROWS] = self._forgotten
         self._forgetting = Forgetting(job.environment_id, names, tools, at=job.due_at)
         return self._deletion
 
@@ -146,7 +148,7 @@ class DeletionTask:
         if self._forgetting.must_wait():
             return False
         more = all(self._forgetting.step() for _ in range(JOBS_AT_ONCE))
-        self._deletion.removed["failed_rows"] = self._forgotten + self._forgetting.rows
+        self._deletion.removed[Held.FAILED_ROWS] = self._forgotten + self._forgetting.rows
         return not more
 
     def _note(self, deletion: Deletion) -> None:

@@ -3,16 +3,14 @@
 import os
 import time
 from collections.abc import Generator, Iterable, Set
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from analytex.domain.jobs import Family, FileFormat, Job
-from analytex.jobs.lines import Lines
 from analytex.jobs.rows import Tools
+from analytex.jobs.sought import Sought, failed_rows_of
 from analytex.storage.files import sync_directory
-from analytex.wire.erasing import Mention, holds
-from analytex.wire.rows import RowProblem
 
 NAMELESS: Final = "erased"  #: of an uploaded file whose name held an id
 STEP_S: Final = 0.02
@@ -27,7 +25,7 @@ class Forgetting:
     def __init__(self, environment_id: int, ids: Set[str], tools: Tools, *, at: int) -> None:
         """`at` is the deletion's time: files that came later are worked through as they come."""
         self._environment_id = environment_id
-        self._names = Mention(ids)
+        self._sought = Sought(ids)
         self._tools = tools
         self._at = at
         self._work = self._jobs()
@@ -56,7 +54,7 @@ class Forgetting:
         store, last = self._tools.store, 0
         while (job := store.next_ended(self._environment_id, after=last)) is not None:
             last = job.number
-            if self._mentions(job.file.name.encode()):
+            if self._sought.is_in(job.file.name.encode()):
                 store.rename_file(job, name=NAMELESS)
             old = self._tools.files.failed(job.id)
             new = old.with_name("failed.new")
@@ -72,13 +70,13 @@ class Forgetting:
 
     def _copy_others(self, job: Job, old: Path, new: Path) -> Generator[None, None, int]:
         """Copy the failed rows that may stay; return how many may not."""
-        rows = _rows(old, job.file.format, self._tools.row_bytes)
+        rows = failed_rows_of(old, job.file.format, self._tools.row_bytes)
         kept = removed = 0
         with closing(rows), new.open("wb") as rest:
             if job.file.format is FileFormat.CSV:
                 rest.write(next(rows, b""))  # the header names nobody
             for row in rows:
-                if self._mentions(row):
+                if self._sought.is_in(row):
                     removed += 1
                 else:
                     kept += 1
@@ -92,29 +90,10 @@ class Forgetting:
         return removed
 
     def _holds_any(self, values: Iterable[str]) -> bool:
-        return any(self._mentions(value.encode()) for value in values)
-
-    def _mentions(self, text: bytes) -> bool:
-        if holds(text, self._names):
-            return True
-        # A quote inside a quoted cell of CSV stands there twice.
-        return b'""' in text and holds(text.replace(b'""', b'"'), self._names)
+        return any(self._sought.is_in(value.encode()) for value in values)
 
 
 def _take_its_place(new: Path, old: Path) -> None:
     if new.exists():
         new.replace(old)
         sync_directory(old.parent)
-
-
-def _rows(path: Path, format: FileFormat, row_bytes: int) -> Generator[bytes, None, None]:
-    """Yield the rows of a file with their line ends; a CSV row may have several lines."""
-    lines = Lines(path, packed=False, row_bytes=row_bytes)
-    try:
-        while row := lines.next():
-            if format is FileFormat.CSV:
-                with suppress(RowProblem):  # its quote stays open: the line is a row
-                    row, _ = lines.cells(row)
-            yield row
-    finally:
-        lines.close()

@@ -102,6 +102,12 @@ class Jobs:
             lambda store: store.list_jobs(scope.environment_id, family, limit=limit)
         )
 
+    async def jobs_behind(self, scope: Scope, *, after: int, limit: int) -> list[Job]:
+        """Return jobs behind a number, oldest first."""
+        return await self._run(
+            lambda store: store.jobs_behind(scope.environment_id, after=after, limit=limit)
+        )
+
     async def errors(self, job: Job, *, after: int, limit: int) -> list[RowError]:
         """Return errors of a job behind a row."""
         return await self._run(

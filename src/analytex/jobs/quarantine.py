@@ -14,6 +14,7 @@ from analytex.storage.quarantine import QuarantineStore
 from analytex.storage.threads import StoreThreads
 
 THREADS: Final = 1
+LOOKED_AT: Final = 50  # at a time, for something in them: some milliseconds
 EXPORTED: Final = 100  # refused requests read at a time: at most half a megabyte
 
 Result = TypeVar("Result")
@@ -76,6 +77,27 @@ class Quarantine:
             if len(found) < EXPORTED:
                 return
             before = found[-1].number
+
+    async def those(
+        self, scope: Scope, wanted: Callable[[Refused], bool], *, until: int
+    ) -> AsyncIterator[list[Refused]]:
+        """Yield those that are wanted of all that were refused up to a time, oldest first.
+
+        `wanted` is asked in a thread, about `LOOKED_AT` requests at a time; each list has what it
+        chose of these.
+        """
+        after = 0
+
+        def look(store: QuarantineStore) -> tuple[list[Refused], int | None]:
+            page = store.oldest(scope.environment_id, after=after, until=until, limit=LOOKED_AT)
+            last = page[-1].number if len(page) == LOOKED_AT else None
+            return list(filter(wanted, page)), last
+
+        last: int | None = 0
+        while last is not None:
+            after = last
+            found, last = await self._run(look)
+            yield found
 
     async def get(self, scope: Scope, id: str) -> Refused:
         """Return one. Raises NotFound."""

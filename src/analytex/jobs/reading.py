@@ -21,6 +21,7 @@ from analytex.wire.rows import RowProblem
 
 ROWS: Final = 1000  #: of a chunk, at most
 CHUNK_BYTES: Final = 512 * 1024  #: after which a chunk ends
+TOO_LONG: Final = "row_too_long"  #: code of the only error whose row is not kept
 ROW_BYTES: Final = 1024 * 1024  #: of a row, at most, without its line end
 
 DecodeLine = Callable[[bytes, int], Event]  #: a JSON row, its number
@@ -209,4 +210,4 @@ def _error(problem: RowProblem, row: int, line: int) -> RowError:
 
 def _too_long(line: bytes, row_bytes: int) -> RowProblem:
     reason = f"The row has more than {row_bytes} bytes."
-    return RowProblem("", line, "row_too_long", reason)
+    return RowProblem("", line, TOO_LONG, reason)

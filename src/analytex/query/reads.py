@@ -10,7 +10,7 @@ from analytex.domain.profiles import Company, ProfileFilter, User
 from analytex.history.reading import Engine
 from analytex.query import cursors
 from analytex.query.events import list_events
-from analytex.storage.interface import Place, ReadStore
+from analytex.storage.interface import Place, ReadStore, Unreadable
 from analytex.storage.sealing import HistoryReadStore
 from analytex.storage.threads import StoreThreads
 
@@ -142,6 +142,13 @@ class Reads:
             return Page([event for _, event in page.items], page.after, None)
 
         return await self._threads.run(read)
+
+    async def unreadable(self, *, after: int, limit: int) -> list[Unreadable]:
+        """Return records of all environments that were put aside, by position, behind a position.
+
+        Whose they are is not known: whoever shows one must look (`wire.records.is_of`).
+        """
+        return await self._threads.run(lambda store: store.unreadable(after=after, limit=limit))
 
     def close(self) -> None:
         """Stop the threads and close the stores."""

@@ -80,6 +80,14 @@ class EraseStore(Protocol):
     def profile(self, environment_id: int, kind: ProfileKind, id: str) -> User | Company | None:
         """Return a profile, or None."""
 
+    def members(
+        self, environment_id: int, company_ids: Collection[str], *, after: str, limit: int
+    ) -> tuple[list[str], str | None]:
+        """Return which users may belong to one of the companies, of the next ones by id.
+
+        At most `limit` are looked at. Also returns the last one of these; None: there are no more.
+        """
+
     def put_profile(self, profile: User | Company) -> None:
         """Store a profile in the place of the one that was there."""
 

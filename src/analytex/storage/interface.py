@@ -144,6 +144,9 @@ class ReadStore(Protocol):
     ) -> list[tuple[Place, Event]]:
         """Return matching events, newest first, behind the place `after`."""
 
+    def unreadable(self, *, after: int, limit: int) -> list[Unreadable]:
+        """Return records that were put aside, by position, behind a position."""
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Let everything that is read inside see the store as it is now.
 

@@ -25,6 +25,9 @@ class JobStore(Protocol):
     def list_jobs(self, environment_id: int, family: Family | None, *, limit: int) -> list[Job]:
         """Return jobs, newest first."""
 
+    def jobs_behind(self, environment_id: int, *, after: int, limit: int) -> list[Job]:
+        """Return jobs behind a number, oldest first."""
+
     def job_ids(self) -> list[str]:
         """Return the ids of all jobs, of every environment."""
 

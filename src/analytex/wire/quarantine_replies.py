@@ -56,7 +56,7 @@ class GapReply(msgspec.Struct, kw_only=True):
 
 def refused_reply(refused: Refused) -> RefusedReply:
     """Return what is shown of a refused request."""
-    text, packed = _body(refused.body)
+    text, packed = text_or_base64(refused.body)
     return RefusedReply(
         id=refused.id,
         refused_at=time_text(refused.at),
@@ -78,7 +78,8 @@ def refused_reply(refused: Refused) -> RefusedReply:
     )
 
 
-def _body(body: bytes) -> tuple[str | None, str | None]:
+def text_or_base64(body: bytes) -> tuple[str | None, str | None]:
+    """Return bytes as text or, only if they are not UTF-8, as base64; the other is None."""
     try:
         return body.decode(), None
     except UnicodeDecodeError as error:

@@ -100,6 +100,14 @@ def names(record: bytes) -> tuple[int, str | None, str | None]:
     return event.environment_id, event.user_id, event.company_id
 
 
+def is_of(record: bytes, environment_id: int) -> bool:
+    """Tell whether a record, even one that cannot be decoded, is certain to be of an environment.
+
+    That of another layout is not: it may be of any.
+    """
+    return record[:1] == _ERASED[:1] and record[2:ID_AT] == environment_id.to_bytes(4, "big")
+
+
 def erased(record: bytes) -> bytes:
     """Return what is left of a record: as many bytes, which name nobody."""
     known = record[:1] == _ERASED[:1]  # another layout may hold anything there

@@ -126,6 +126,12 @@ def test_an_id_is_no_part_of_a_word(others: int) -> None:
     assert erasing.holds(b"\xff,u-1,", names)
 
 
+def test_an_id_may_be_what_bytes_that_are_no_text_become() -> None:
+    """Such bytes are read as U+FFFD, which is a character like others."""
+    assert erasing.holds(b"[\xff]", erasing.Mention({"\ufffd"}))
+    assert erasing.holds(b"[u\xff]", erasing.Mention({"u\ufffd"}))
+
+
 def test_no_ids_are_found_nowhere() -> None:
     """A deletion of nobody removes nothing."""
     assert not erasing.holds(b'{"user_id":""}', erasing.Mention(set()))

@@ -1,5 +1,6 @@
 """What deletions do in `store.db`."""
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -22,6 +23,7 @@ IMPORTED_ID_CHARS: Final = 32  # hexadecimal digits, before a point
 
 _SQL: Final = sqlite.queries(__package__, "erase.sql")
 _APPLY: Final = sqlite.queries(__package__, "apply.sql")
+_READ: Final = sqlite.queries(__package__, "read.sql")
 
 Change = tuple[Stored, Event | None]
 
@@ -101,6 +103,17 @@ class EmbeddedEraseStore:
             return None
         return rows.user(row) if kind is ProfileKind.USER else rows.company(row)
 
+    def members(
+        self, environment_id: int, company_ids: Collection[str], *, after: str, limit: int
+    ) -> tuple[list[str], str | None]:
+        """Return which users may belong to one of the companies (see `EraseStore.members`)."""
+        values = {"environment_id": environment_id, "after": after, "limit": limit}
+        (last,) = self._db.execute(_SQL["last_user"], values).fetchone()
+        if last is None:
+            return [], None
+        values |= {"last": last, "company_ids": json.dumps([*company_ids])}
+        return [id for (id,) in self._db.execute(_SQL["members"], values)], last
+
     def put_profile(self, profile: User | Company) -> None:
         """Store a profile in the place of the one that was there."""
         if isinstance(profile, User):
@@ -114,7 +127,7 @@ class EmbeddedEraseStore:
 
     def unreadable(self, *, after: int, limit: int) -> list[Unreadable]:
         """Return records that were put aside, by position, behind a position."""
-        return [*map(Unreadable._make, self._db.execute(_SQL["unreadable"], (after, limit)))]
+        return [*map(Unreadable._make, self._db.execute(_READ["unreadable"], (after, limit)))]
 
     def remove_unreadable(self, positions: Collection[int]) -> None:
         """Remove records that were put aside, in one transaction."""

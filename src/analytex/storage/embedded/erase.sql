@@ -81,14 +81,23 @@ FROM users WHERE environment_id = ? AND user_id = ?;
 SELECT environment_id, company_id, properties, stamps, first_seen_at, identified_at
 FROM companies WHERE environment_id = ? AND company_id = ?;
 
+-- name: last_user
+SELECT max(user_id) FROM (
+    SELECT user_id FROM users WHERE environment_id = :environment_id AND user_id > :after
+    ORDER BY user_id LIMIT :limit);
+
+-- name: members
+-- The property `company` may name one, in several ways; few users have it.
+SELECT user_id FROM users
+WHERE environment_id = :environment_id AND user_id > :after AND user_id <= :last
+  AND (company_id IN (SELECT value FROM json_each(:company_ids))
+       OR instr(properties, '"company"'));
+
 -- name: remove_user
 DELETE FROM users WHERE environment_id = ? AND user_id = ?;
 
 -- name: remove_company
 DELETE FROM companies WHERE environment_id = ? AND company_id = ?;
-
--- name: unreadable
-SELECT position, record, reason FROM unreadable WHERE position > ? ORDER BY position LIMIT ?;
 
 -- name: remove_unreadable
 DELETE FROM unreadable WHERE position = ?;

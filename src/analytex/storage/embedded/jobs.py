@@ -52,6 +52,12 @@ class EmbeddedJobStore:
         with _using():
             return [job_rows.job(row) for row in self._db.execute(SQL["list"], wanted)]
 
+    def jobs_behind(self, environment_id: int, *, after: int, limit: int) -> list[Job]:
+        """Return jobs behind a number, oldest first."""
+        with _using():
+            found = self._db.execute(SQL["behind"], (environment_id, after, limit))
+            return [job_rows.job(row) for row in found]
+
     def job_ids(self) -> list[str]:
         """Return the ids of all jobs."""
         with _using():

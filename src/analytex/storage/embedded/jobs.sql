@@ -20,6 +20,9 @@ SELECT %s FROM jobs WHERE environment_id = :environment_id
   AND (:family IS NULL OR family = :family)
 ORDER BY number DESC LIMIT :limit;
 
+-- name: behind
+SELECT %s FROM jobs WHERE environment_id = ? AND number > ? ORDER BY number LIMIT ?;
+
 -- name: open
 SELECT %s FROM jobs WHERE finished_at IS NULL ORDER BY number;
 

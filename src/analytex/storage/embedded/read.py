@@ -14,7 +14,7 @@ from analytex.domain.profiles import Company, ProfileFilter, User
 from analytex.errors import Unavailable
 from analytex.storage.embedded import FILE, find, rows
 from analytex.storage.embedded.events import find_events
-from analytex.storage.interface import Place
+from analytex.storage.interface import Place, Unreadable
 
 _SQL: Final = sqlite.queries(__package__, "read.sql")
 
@@ -91,6 +91,10 @@ class EmbeddedReadStore:
         with self.snapshot(), _reading():  # segments and tail of one moment
             places = find_events(self._db, environment_id, wanted, after, limit)
             return [(place, rows.event(self._rows("event", place.sequence)[0])) for place in places]
+
+    def unreadable(self, *, after: int, limit: int) -> list[Unreadable]:
+        """Return records that were put aside, by position, behind a position."""
+        return [*map(Unreadable._make, self._rows("unreadable", after, limit))]
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

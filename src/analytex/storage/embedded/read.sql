@@ -96,6 +96,9 @@ WHERE i.inserted_at >= :since
         AND (:event_name IS NULL OR e.event_name = :event_name)))
 ORDER BY i.inserted_at DESC, i.sequence DESC LIMIT :limit;
 
+-- name: unreadable
+SELECT position, record, reason FROM unreadable WHERE position > ? ORDER BY position LIMIT ?;
+
 -- name: event
 SELECT id, environment_id, event_type, event_name, user_id, company_id, source, inserted_at,
        metadata, company, web
