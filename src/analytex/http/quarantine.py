@@ -9,11 +9,10 @@ from starlette.types import Message, Receive
 
 from analytex.domain.environments import Permission, Scope
 from analytex.domain.quarantine import Refused, RefusedFilter
-from analytex.domain.times import parse_time
 from analytex.errors import AlreadyReplayed, BadRequest
 from analytex.http.deps import Deps
 from analytex.http.headers import REQUEST_ID
-from analytex.http.paging import json_reply, paging
+from analytex.http.paging import json_reply, paging, time_of
 from analytex.http.scope import SPEAKS_FOR, authorise
 from analytex.wire import replies
 from analytex.wire.quarantine_replies import (
@@ -195,19 +194,6 @@ def refused_filter(request: Request) -> RefusedFilter:
         status=None if status is None else int(status),
         code=asked.get("code"),
         path=asked.get("path"),
-        since=_time(request, "from"),
-        until=_time(request, "to"),
+        since=time_of(request, "from"),
+        until=time_of(request, "to"),
     )
-
-
-def _time(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name)
-    if not text:
-        return None
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            f"`{name}` is not a time.",
-            details="Expected ISO 8601 such as 2026-01-31T12:00:00Z, a day, or Unix seconds.",
-        ) from None

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from analytex.domain.environments import Permission
 from analytex.domain.events import EventFilter, EventType
-from analytex.domain.times import parse_time
 from analytex.errors import BadRequest, NotFound
 from analytex.http.deps import Deps
-from analytex.http.paging import json_reply, list_reply, paging
+from analytex.http.paging import json_reply, list_reply, paging, time_of
 from analytex.http.scope import authorise
 from analytex.wire import replies
 
@@ -108,22 +107,9 @@ def event_filter(request: Request) -> EventFilter:
         company_id=asked.get("company_id"),
         event_type=None if kind is None else EventType(kind),
         event_name=asked.get("event_name"),
-        since=_time(request, "from"),
-        until=_time(request, "to"),
+        since=time_of(request, "from"),
+        until=time_of(request, "to"),
     )
-
-
-def _time(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name)
-    if not text:
-        return None
-    try:
-        return parse_time(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            f"`{name}` is not a time.",
-            details="Expected ISO 8601 such as 2026-01-31T12:00:00Z, a day, or Unix seconds.",
-        ) from None
 
 
 def _id_in_path(request: Request, prefix: str) -> str:

@@ -1,29 +1,26 @@
 """Chunks of a job's file: read here, or for a large file by a process of its own.
 
 A process of its own uses another processor, gives its memory back, and dies alone if a file is too
-much for it. It is `python -m analytex.jobs.loading`: it gets its orders as one line of JSON on
-standard input, and writes chunks to standard output, each as 4 bytes of length (big-endian), 1 byte
-of kind (`_CHUNK`, `_PROBLEM`) and MessagePack. It ends when the file does, or nobody reads.
+much for it (`pipe.py`). It says chunks, each as a byte of kind (`_CHUNK`, `_PROBLEM`) and
+MessagePack, and ends when the file does, or nobody reads.
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from analytex.domain.jobs import Chunk, JobKind, Mark, RowsFile
+from analytex.jobs import pipe
+from analytex.jobs.pipe import Ended, Process
 from analytex.jobs.reading import FileProblem, chunks, decoders
 
 SMALL_BYTES: Final = 1024 * 1024  # up to this a new process takes longer than the reading
 ROWS: Final = 1000  # in a chunk
 NICENESS: Final = 5  # on top of the applier's own: what is live goes first (nice(2))
 PIPE_BYTES: Final = 1024 * 1024  # so that a chunk is ready while the one before is stored
-_READ_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 0
 _PROBLEM: Final = 1
 
@@ -95,58 +92,27 @@ class LoadBeside:
     """Reads in a process of its own."""
 
     def __init__(self, orders: LoadOrders) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout.fileno()
-        self._came = bytearray()
-        os.set_blocking(self._pipe, False)
-        _widen(self._pipe)
-        with suppress(BrokenPipeError):  # it died at once: `next` finds out
-            self._process.stdin.write(msgspec.json.encode(orders) + b"\n")
-            self._process.stdin.flush()
+        self._process = Process(__name__, orders, pipe_bytes=PIPE_BYTES)
 
     def next(self) -> Chunk | None:
         """Return the next chunk, or None if it is not ready."""
-        while (frame := self._frame()) is None:
-            try:
-                came = os.read(self._pipe, _READ_BYTES)
-            except BlockingIOError:
-                return None
-            if not came:
-                raise LoaderDied(f"exit code {self._process.wait()}")
-            self._came += came
+        try:
+            frame = self._process.next()
+        except Ended as ended:
+            raise LoaderDied(str(ended)) from ended
+        if frame is None:
+            return None
         if frame[0] == _PROBLEM:
             raise FileProblem(_decode_problem(frame[1:]))
         return _decode_chunk(frame[1:])
 
     def fileno(self) -> int | None:
         """Return the pipe from the process."""
-        return self._pipe
+        return self._process.fileno()
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-
-    def _frame(self) -> bytes | None:
-        if len(self._came) < 4:
-            return None
-        end = 4 + int.from_bytes(self._came[:4], "big")
-        if len(self._came) < end:
-            return None
-        frame = bytes(memoryview(self._came)[4:end])
-        del self._came[:end]
-        return frame
+        self._process.close()
 
 
 def read(orders: LoadOrders) -> Iterator[Chunk]:
@@ -168,17 +134,8 @@ def read(orders: LoadOrders) -> Iterator[Chunk]:
     )
 
 
-def _widen(pipe: int) -> None:
-    with suppress(ImportError, OSError):  # Linux only (fcntl(2)), and bounded for a poor user
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
 def _write(kind: int, value: object) -> None:
-    frame = bytes((kind,)) + _encode(value)
-    sys.stdout.buffer.write(len(frame).to_bytes(4, "big") + frame)
-    sys.stdout.buffer.flush()
+    pipe.say(bytes((kind,)) + _encode(value))
 
 
 def _stand_back() -> None:
@@ -191,7 +148,7 @@ def _stand_back() -> None:
 
 def main() -> None:
     """Read as ordered, until the file ends or nobody reads on."""
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=LoadOrders)
+    orders = pipe.orders(LoadOrders)
     _stand_back()
     try:
         for chunk in read(orders):

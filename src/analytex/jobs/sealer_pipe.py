@@ -1,14 +1,11 @@
 """What the applier and the process that works on history say to each other.
 
-The process gets its orders as one line of JSON on standard input, and then `go` lines, one for each
-of its messages that needs an answer. It writes messages to standard output, each as 4 bytes of
-length (big-endian) and JSON. It ends with its work, or when standard input does.
+Behind its orders the process gets `go` lines, one for each of its messages that needs an answer. It
+says messages as JSON, and ends with its work, or when standard input does.
 """
 
 import os
-import subprocess
 import sys
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -16,9 +13,11 @@ import msgspec
 from analytex.domain.history import Report
 from analytex.domain.profiles import Company, ProfileKind, User
 from analytex.errors import Unavailable
+from analytex.jobs import pipe
+from analytex.jobs.pipe import Ended, Process
 
-GO: Final = b"go\n"
-_READ_BYTES: Final = 1024 * 1024
+GO: Final = b"go"
+MODULE: Final = "analytex.jobs.sealer"
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +96,6 @@ Message = Report | Forget | Folded | Affected | Collected | Erased
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Message).decode
-_decode_orders: Final = msgspec.json.Decoder(Orders).decode
 
 
 class SealerDied(Unavailable):
@@ -109,70 +107,34 @@ class Run:
 
     def __init__(self, orders: Orders) -> None:
         """Start it. Raises OSError."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,
-        )
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout.fileno()
-        os.set_blocking(self._pipe, False)
-        self._came = bytearray()
+        self._process = Process(MODULE, orders)
         self.ended = False
-        self._write(_encode(orders) + b"\n")
 
     def next(self) -> Message | None:
         """Return the next message; None if there is none yet, or `ended` says that it was the last.
 
         Raises SealerDied.
         """
-        while (message := self._message()) is None:
-            try:
-                came = os.read(self._pipe, _READ_BYTES)
-            except BlockingIOError:
-                return None
-            if not came:
-                if code := self._process.wait():
-                    raise SealerDied(details=f"Exit code {code}.")
-                self.ended = True
-                return None
-            self._came += came
-        return message
+        try:
+            frame = self._process.next()
+        except Ended as ended:
+            if ended.code:
+                raise SealerDied(details=f"Exit code {ended.code}.") from ended
+            self.ended = True
+            return None
+        return None if frame is None else _decode(frame)
 
     def go(self) -> None:
         """Let it go on behind a message that needs an answer."""
-        self._write(GO)
+        self._process.write(GO)
 
     def fileno(self) -> int:
         """Return what to wait on for the next message."""
-        return self._pipe
+        return self._process.fileno()
 
     def close(self) -> None:
         """End it, wherever it is: what it did is found done."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-
-    def _write(self, line: bytes) -> None:
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it died: `next` finds out
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-
-    def _message(self) -> Message | None:
-        if len(self._came) < 4:
-            return None
-        end = 4 + int.from_bytes(self._came[:4], "big")
-        if len(self._came) < end:
-            return None
-        text = bytes(memoryview(self._came)[4:end])
-        del self._came[:end]
-        message: Message = _decode(text)
-        return message
+        self._process.close()
 
 
 class Line:
@@ -180,18 +142,13 @@ class Line:
 
     def orders(self) -> Orders:
         """Return what to do."""
-        return _decode_orders(sys.stdin.buffer.readline())
+        return pipe.orders(Orders)
 
     def say(self, message: Message) -> None:
         """Write a message."""
-        text = _encode(message)
-        sys.stdout.buffer.write(len(text).to_bytes(4, "big") + text)
-        sys.stdout.buffer.flush()
+        pipe.say(_encode(message))
 
     def wait(self) -> None:
         """Wait until the applier has dealt with everything. Ends the process if it is gone."""
-        if sys.stdin.buffer.readline() != GO:
+        if sys.stdin.buffer.readline().rstrip() != GO:
             os._exit(0)
-
-
-MODULE = "analytex.jobs.sealer"

@@ -169,7 +169,7 @@ def test_the_death_of_the_reader_is_noticed(tmp_path: Path) -> None:
     """What came whole before is still handed out; the chunk in the middle is not."""
     with closing(endless(tmp_path)) as beside:
         assert next_chunk(beside).start == START
-        beside._process.kill()
+        os.kill(beside._process.pid, signal.SIGKILL)
         with pytest.raises(LoaderDied, match=f"exit code -{int(signal.SIGKILL)}"):
             all_chunks(beside)
 
@@ -178,7 +178,7 @@ def test_a_reader_that_dies_before_its_orders_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever may be wrong with the machine."""
-    monkeypatch.setattr("analytex.jobs.loading.sys.executable", shutil.which("false"))
+    monkeypatch.setattr("analytex.jobs.pipe.sys.executable", shutil.which("false"))
     order = orders(tmp_path, ROWS)
     with closing(LoadBeside(order)) as beside, pytest.raises(LoaderDied, match="exit code 1"):
         next_chunk(beside)
@@ -200,9 +200,10 @@ def test_a_reader_whose_work_nobody_takes_ends(tmp_path: Path) -> None:
     """The applier may be killed; its readers must not stay behind."""
     with closing(endless(tmp_path)) as beside:
         next_chunk(beside)
-        assert beside._process.stdout is not None
-        beside._process.stdout.close()
-        assert beside._process.wait(20) == 0
+        process = beside._process._process
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(20) == 0
 
 
 def test_a_file_that_is_left_is_closed(tmp_path: Path) -> None:
