@@ -53,14 +53,6 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[Any]:
             _running.end()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end what a test measured and gave to `record_property` as `told`."""
-    for report in terminalreporter.getreports("passed"):
-        for name, value in report.user_properties:
-            if name == "told":
-                terminalreporter.write_line(str(value))
-
-
 @pytest.fixture
 def browser() -> Browser:
     """Chromium, without a window."""

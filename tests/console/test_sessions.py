@@ -26,6 +26,7 @@ from analytex.storage.interface import KeyStore
 from analytex.storage.open import open_key_store, open_sign_in_store
 from tests.console.browser import Browser
 from tests.console.clock import Clock
+from tests.console.keyring import revoke
 from tests.server import Client, Server
 
 SECRET = b"kept by the store"
@@ -212,10 +213,8 @@ async def test_a_further_key_does_not_make_the_first_last_longer(
 def test_a_revoked_key_opens_no_page_any_more(client: Client, browser: Browser) -> None:
     """Whoever left the company is out at once, though the cookie is young and well signed."""
     assert browser.get("/console").status_code == 200
-    with closing(open_key_store(client.server.data)) as store:
-        found = store.keys()
-        key = next(each for each in found if client.key.endswith(each.hint))
-        store.revoke_key(key.id, at=now())
+
+    revoke(client)
 
     assert browser.get("/console").status_code == 303
 

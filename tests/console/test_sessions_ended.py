@@ -1,16 +1,14 @@
 """When a session ends or changes its environment, nothing happens in the wrong place."""
 
-from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
-from analytex.auth.keys import now
 from analytex.console.sessions import COOKIE
-from analytex.domain.environments import Key, Permission
-from analytex.storage.open import open_key_store
+from analytex.domain.environments import Permission
 from tests.console.browser import Browser
+from tests.console.keyring import keys, revoke
 from tests.server import Client, Server
 
 
@@ -27,25 +25,9 @@ def choose(browser: Browser, client: Client) -> None:
     browser.get("/console/sign-in")
 
 
-def revoke(client: Client) -> None:
-    """Revoke a client's key as the command line does."""
-    with closing(open_key_store(client.server.data)) as store:
-        found = store.keys()
-        key = next(each for each in found if client.key.endswith(each.hint))
-        store.revoke_key(key.id, at=now())
-
-
 def shown(browser: Browser) -> str:
     """Return the page of keys, which names the app token of the environment."""
     return browser.page("/console/keys")
-
-
-def keys(client: Client) -> list[Key]:
-    """Return the keys of a client's environment, oldest first."""
-    with closing(open_key_store(client.server.data)) as store:
-        environment = next(e for e in store.environments() if e.app_token == client.app_token)
-        found = store.keys()
-    return [key for key in found if key.environment_id == environment.id]
 
 
 def key_names(client: Client) -> list[str]:

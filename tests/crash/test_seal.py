@@ -1,6 +1,7 @@
 """Whatever dies while events move into history: none is lost, and none is there twice."""
 
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -75,15 +76,23 @@ def numbers(directory: Path) -> list[str]:
     return sorted(paged)
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    """A data directory with events in two files a day, and hot ones."""
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with events in two files a day, and hot ones; nobody changes it."""
+    directory = tmp_path_factory.mktemp("filled")
     for part in range(2):
-        add(tmp_path, part * 40, 40)
-        seal(tmp_path)
-    add(tmp_path, 80, 40)
-    with closing(open_seal_store(tmp_path)) as store:
+        add(directory, part * 40, 40)
+        seal(directory)
+    add(directory, 80, 40)
+    with closing(open_seal_store(directory)) as store:
         store.close_segment()
+    return directory
+
+
+@pytest.fixture
+def directory(filled: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of it; to make it takes longer than most of these tests."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
     yield tmp_path
     # Nothing is left but what the table consists of.
     with closing(engine(tmp_path)) as history, history.connect() as db:

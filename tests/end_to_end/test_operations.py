@@ -146,7 +146,7 @@ def test_metrics_are_shown_to_strangers_only_with_an_admin_key(server: Server) -
 def test_metrics_may_be_opened_to_everybody(tmp_path: Path) -> None:
     """Where the network is private, a key in Prometheus's settings is a bother."""
     with Server(tmp_path, settings={"metrics_open": True}) as server:
-        assert metrics(server, forwarded="for=203.0.113.9")["analytex_ready"] == 1
+        assert "analytex_ready" in metrics(server, forwarded="for=203.0.113.9")
 
 
 # Readiness

@@ -20,7 +20,7 @@ from analytex.query.events import list_events
 from analytex.storage.embedded import apply as embedded_apply
 from analytex.storage.open import open_read_store, open_seal_store
 from tests.history.inside import DAY, ThreadRun, engine, seal
-from tests.unit.jobs.test_deletes import ENVIRONMENT, NOW, World
+from tests.unit.jobs.erasing import ENVIRONMENT, NOW, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -40,7 +40,11 @@ def test_every_cut_is_noticed() -> None:
             unpack(packed[:end], limit=1000)
 
 
-@pytest.mark.parametrize("packed", [b"x", b"{}", zlib.compress(b"{}"), gzip.compress(b"{}") + b"x"])
+@pytest.mark.parametrize(
+    "packed",
+    [b"x", b"{}", zlib.compress(b"{}"), gzip.compress(b"{}") + b"x"],
+    ids=["a letter", "JSON", "zlib", "a member and rubbish"],
+)
 def test_what_is_not_gzip_is_refused(packed: bytes) -> None:
     """zlib's own format included, and rubbish behind a whole member."""
     with pytest.raises(BadRequest, match="gzip"):

@@ -68,7 +68,7 @@ def test_what_is_said_to_be_too_long_is_not_read(path: Path) -> None:
         receive_json(request_of(never(), content_length="1001"), path, bytes_limit=1000)
 
 
-@pytest.mark.parametrize("content", [ROWS, gzip.compress(ROWS)])
+@pytest.mark.parametrize("content", [ROWS, gzip.compress(ROWS)], ids=["plain", "packed"])
 def test_a_file_may_be_as_long_as_the_limit_packed_or_not(path: Path, content: bytes) -> None:
     """To the byte."""
     longest = max(len(content), len(ROWS))

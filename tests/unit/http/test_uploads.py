@@ -52,22 +52,25 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("content", "format", "packed", "rows"),
     [
-        (ROWS, FileFormat.NDJSON, False, 3),
-        (ROWS + b"\n\n", FileFormat.NDJSON, False, 3),
-        (b"\xef\xbb\xbf" + ROWS, FileFormat.NDJSON, False, 3),
-        (b" \r\n\t\n" + ROWS, FileFormat.NDJSON, False, 3),
-        (b"{", FileFormat.NDJSON, False, 1),
-        (b"{}\nnot a row\n\0\n\xff\n", FileFormat.NDJSON, False, 4),
-        (gzip.compress(ROWS), FileFormat.NDJSON, True, 3),
-        (gzip.compress(ROWS[:20]) + gzip.compress(ROWS[20:]), FileFormat.NDJSON, True, 3),
-        (CSV, FileFormat.CSV, False, 2),
-        (CSV.replace(b"\n", b"\r\n"), FileFormat.CSV, False, 2),
-        (b"\xef\xbb\xbf" + CSV, FileFormat.CSV, False, 2),
-        (b"event_type", FileFormat.CSV, False, 0),
-        (b'"event_type","a\nb"\nx,y', FileFormat.CSV, False, 1),
-        (gzip.compress(CSV), FileFormat.CSV, True, 2),
+        pytest.param(ROWS, FileFormat.NDJSON, False, 3, id="rows"),
+        pytest.param(ROWS + b"\n\n", FileFormat.NDJSON, False, 3, id="blank lines at the end"),
+        pytest.param(b"\xef\xbb\xbf" + ROWS, FileFormat.NDJSON, False, 3, id="a byte order mark"),
+        pytest.param(b" \r\n\t\n" + ROWS, FileFormat.NDJSON, False, 3, id="blank lines before"),
+        pytest.param(b"{", FileFormat.NDJSON, False, 1, id="half a row"),
+        pytest.param(b"{}\nnot a row\n\0\n\xff\n", FileFormat.NDJSON, False, 4, id="bad rows"),
+        pytest.param(gzip.compress(ROWS), FileFormat.NDJSON, True, 3, id="packed"),
+        pytest.param(
+            gzip.compress(ROWS[:20]) + gzip.compress(ROWS[20:]), FileFormat.NDJSON, True, 3,
+            id="packed in two members",
+        ),
+        pytest.param(CSV, FileFormat.CSV, False, 2, id="CSV"),
+        pytest.param(CSV.replace(b"\n", b"\r\n"), FileFormat.CSV, False, 2, id="CSV with CRLF"),
+        pytest.param(b"\xef\xbb\xbf" + CSV, FileFormat.CSV, False, 2, id="CSV, byte order mark"),
+        pytest.param(b"event_type", FileFormat.CSV, False, 0, id="a header and no row"),
+        pytest.param(b'"event_type","a\nb"\nx,y', FileFormat.CSV, False, 1, id="quoted header"),
+        pytest.param(gzip.compress(CSV), FileFormat.CSV, True, 2, id="packed CSV"),
     ],
-)
+)  # fmt: skip
 def test_a_file_lies_on_disk_as_it_came(
     path: Path, content: bytes, format: FileFormat, packed: bool, rows: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""A place where jobs are done."""
+"""Places where jobs are done."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from analytex.jobs import loading, rows
+from analytex.storage.embedded import apply as engine
+from tests.unit.jobs.erasing import World
 from tests.unit.jobs.workplace import Workplace
 
 
@@ -28,3 +30,13 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
         return loading.load(msgspec.structs.replace(orders, rows=1))
 
     monkeypatch.setattr(rows, "load", load)
+
+
+@pytest.fixture(params=[8192, 4], ids=["tail", "segments"])
+def world(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """A data directory to delete in; its events lie in the tail, or most of them in segments."""
+    monkeypatch.setattr(engine, "SEGMENT_ROWS", request.param)
+    with closing(World(tmp_path)) as world:
+        yield world

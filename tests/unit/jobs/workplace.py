@@ -22,6 +22,10 @@ ENVIRONMENT: Final = 7
 NOW: Final = 1_800_000_000_000_000  #: microseconds
 ALL: Final = 1_000_000
 STEPS: Final = 10_000  #: after so many, a job does not end any more
+BAD: Final = '{"user_id":7}'  #: a row of no kind of job
+USERS: Final = JobKind.BULK_USERS
+CSV: Final = FileFormat.CSV
+HEADER: Final = b"event_type,source,inserted_at,user_id,event_name\n"  #: of a CSV file
 
 
 class Clock:
@@ -149,6 +153,11 @@ class Workplace:
         """Let go of all files."""
         for each in (self.jobs, self.store, self.read):
             each.close()
+
+
+def names(place: Workplace) -> list[str]:
+    """Return the names of all events, in their order."""
+    return [event.event_name for event in place.events()]
 
 
 def lines(*rows: object) -> bytes:
