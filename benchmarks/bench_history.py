@@ -128,6 +128,21 @@ def questions() -> list[Question]:
             ),
         ),
         Question(
+            "one event by day, where a property that is different each time contains a text",
+            trends,
+            [("event", STEPS[1]), ("where", "event.page:contains:/reports/42")],
+            _per_day,
+            lambda plain: _days(
+                plain.ask(
+                    PER_DAY.format(
+                        "count(*)",
+                        f"{TRACKED} AND event_name = '{STEPS[1]}' "
+                        "AND contains(metadata->>'$.page', '/reports/42')",
+                    )
+                )
+            ),
+        ),
+        Question(
             f"funnel of {len(STEPS)} steps within {WINDOW_DAYS} days",
             "/v1/insights/funnel",
             [*(("step", step) for step in STEPS), ("window", f"{WINDOW_DAYS}d")],
