@@ -174,13 +174,14 @@ async def test_questions_are_asked_in_sql(reads: HistoryReadStore, tmp_path: Pat
         closing(EventsRelation(lambda: open_read_store(tmp_path), history)) as relation,
     ):
 
-        async def count(**between: int) -> int:
+        async def count(since: int | None = None, until: int | None = None) -> int:
             rows = await relation.ask(
                 1,
                 lambda db: db.execute(
                     "SELECT count(*) FROM events WHERE user_id = ?", ("ada",)
                 ).fetchall(),
-                **between,
+                since=since,
+                until=until,
             )
             found: int = rows[0][0]
             return found
