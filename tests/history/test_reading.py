@@ -12,7 +12,7 @@ from analytex.domain.events import EventFilter
 from analytex.domain.history import FOLDER
 from analytex.history.engine import HistoryUnreadable, TooLarge, TooSlow, within
 from analytex.history.leases import READERS, Lease, only_newer_are_read
-from analytex.history.reading import Engine
+from analytex.history.reading import HEADS_OF, Engine
 from analytex.query.events import list_events
 from analytex.query.moments import at_one_moment
 from analytex.query.relation import EventsRelation
@@ -28,7 +28,7 @@ class Untouched(Engine):
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def connect(self) -> Any:
+    def connect(self, files: int = 0) -> Any:
         """Fail."""
         raise AssertionError("history was read")
 
@@ -211,11 +211,20 @@ def test_a_question_sees_one_moment(reads: HistoryReadStore, tmp_path: Path) -> 
         assert db.execute("FROM events ORDER BY sequence").fetchall() == before
 
 
-def test_every_connection_reckons_in_utc_and_keeps_what_it_knows_of_files(tmp_path: Path) -> None:
+def test_every_connection_reckons_in_utc(tmp_path: Path) -> None:
     """A cursor of DuckDB has settings of its own: the machine's time zone, unless it is told."""
-    engine = Engine(tmp_path, spill=tmp_path / "spill", memory_mib=64, threads=1, timeout_s=5.0)
-    for _ in range(2):
-        with engine.connect() as db:
-            names = "current_setting('TimeZone'), current_setting('parquet_metadata_cache')"
-            assert db.execute(f"SELECT {names}").fetchone() == ("UTC", True)
-    engine.close()
+    with closing(engine(tmp_path)) as history:
+        for _ in range(2):
+            with history.connect() as db:
+                assert db.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
+@pytest.mark.parametrize(
+    ("files", "keeps"), [(0, False), (1, True), (HEADS_OF, True), (HEADS_OF + 1, False)]
+)
+def test_heads_of_files_are_kept_unless_there_are_many(
+    tmp_path: Path, files: int, keeps: bool
+) -> None:
+    """They make the next question quick; those of thousands would fill the memory."""
+    with closing(engine(tmp_path)) as history, history.connect(files) as db:
+        assert db.execute("SELECT current_setting('parquet_metadata_cache')").fetchone() == (keeps,)

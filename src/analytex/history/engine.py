@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TEMPORARY: Final = "tmp"  #: name in the data directory: for folders of what exceeds memory
 SPILL_LIMIT: Final = "20GiB"
+HEADS: Final = "parquet_metadata_cache"  #: the only setting that may be changed later
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,17 @@ def open_engine(directory: Path, *, spill: Path, memory_mib: int, threads: int) 
     )
     # Global, or a cursor, which is a connection of its own, would begin with what is usual.
     db.execute("SET GLOBAL TimeZone = 'UTC'")
-    db.execute("SET GLOBAL parquet_metadata_cache = true")
     db.execute("SET enable_progress_bar = false")
     db.execute(f"SET allowed_directories = [{text(str(directory / FOLDER))}]")
     db.execute("SET enable_external_access = false")
+    db.execute(f"SET allowed_configs = ['{HEADS}']")
     db.execute("SET lock_configuration = true")
     return db
+
+
+def keep_heads(db: "Connection") -> None:
+    """Let what a connection reads of the files' heads stay in memory, for the next question."""
+    db.execute(f"SET {HEADS} = true")
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class ExportEngine(Engine):
         self._folder = folder
         self._own: Connection | None = None
 
-    def connect(self) -> "Connection":
+    def connect(self, files: int = 0) -> "Connection":
         """Return a connection of its own. Raises OSError."""
         if self._own is None:
             self._own = self._open()

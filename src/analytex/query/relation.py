@@ -132,7 +132,7 @@ class EventsRelation:
                         lambda sealed: self._sources(store, environment_id, sealed, first, last),
                     )
                 )
-                db = held.enter_context(self._engine.connect())
+                db = held.enter_context(self._engine.connect(len(sources.files)))
                 db.execute("BEGIN")  # so that tables of hot events stay as they are
                 db.execute(self._view(db, sources, first, last, extracts))
                 db.execute("FROM events LIMIT 0")
