@@ -170,7 +170,7 @@ async def test_a_session_that_one_worker_ended_is_over_in_all(
         session = other.read(request)
         assert session is not None
 
-        await one.end(request, Response(), session)
+        await one.end(session)
 
         assert other.read(request) is None
 

@@ -1,5 +1,7 @@
 """When a session ends or changes its environment, nothing happens in the wrong place."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -165,6 +167,19 @@ def test_a_copied_cookie_opens_nothing_after_signing_out(browser: Browser, clien
     with Browser(client.server) as thief:
         thief.http.headers["cookie"] = f"{COOKIE}={copied}"
         assert thief.get("/console").status_code == 303
+
+
+@pytest.mark.slow  # 10 s: a worker waits so long for another writer
+def test_one_is_signed_out_even_if_it_cannot_be_noted(browser: Browser, client: Client) -> None:
+    """Whoever leaves a shared computer must not find the cookie still there."""
+    with closing(sqlite3.connect(client.server.data / "store.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        reply = browser.post("/console/sign-out", follow=True)
+        other.execute("ROLLBACK")
+
+    assert COOKIE not in browser.http.cookies
+    assert "This browser is signed out, but the server could not note it" in reply.text
+    assert browser.get("/console").status_code == 303
 
 
 @pytest.mark.slow  # 2 s: starts a server with two workers, twice

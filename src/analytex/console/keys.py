@@ -111,7 +111,7 @@ class _Keys:
         if left is None:
             message = f"{message} It was the one with which you were signed in."
             response = self._console.redirect(request, SIGN_IN, message)
-            await sessions.end(request, response, session)
+            sessions.forget(request, response)  # a copy of it has no key either
             return response
         name = self._console.name_of(left.scope)
         message = f"{message} You are signed out of its environment; this is {name}."

@@ -97,7 +97,7 @@ class Sessions:
         # is worth nothing afterwards.
         started = Session(secrets.token_urlsafe(16), 0, session.keys if session else ())
         if session is not None:
-            await self._end(session)
+            await self.end(session)
         return started.with_key(scope, now)
 
     async def without_key(self, session: Session, key_id: str) -> Session | None:
@@ -109,7 +109,7 @@ class Sessions:
         left = [each for each in session.keys if each.scope.key_id != key_id]
         if not left:
             return None
-        await self._end(session)
+        await self.end(session)
         shown = session.keys[session.chosen]
         chosen = left.index(shown) if shown in left else 0
         return Session(secrets.token_urlsafe(16), chosen, tuple(left), session.moved)
@@ -159,18 +159,16 @@ class Sessions:
             samesite="lax",  # not strict: a link from a chat shall open the page that it names
         )
 
-    async def end(self, request: Request, response: Response, session: Session | None) -> None:
-        """Take the cookie away from the browser, and take it no more. Raises Unavailable."""
-        if session is not None:
-            await self._end(session)
+    async def end(self, session: Session) -> None:
+        """Take the session's cookie no more, as long as it would be good. Raises Unavailable."""
+        now = self._clock()
+        await self._sign_ins.end(session.id, now=now, until=now + LASTS_S)
+
+    def forget(self, request: Request, response: Response) -> None:
+        """Take the cookie away from the browser."""
         response.delete_cookie(
             COOKIE, path=PLACE, secure=over_tls(request), httponly=True, samesite="lax"
         )
-
-    async def _end(self, session: Session) -> None:
-        """Take the session's cookie no more, as long as it would be good."""
-        now = self._clock()
-        await self._sign_ins.end(session.id, now=now, until=now + LASTS_S)
 
     def token(self, session: Session) -> str:
         """Return the CSRF token of a session's forms while they show that environment.

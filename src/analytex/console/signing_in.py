@@ -10,11 +10,15 @@ from analytex.console.gate import SIGN_IN, of_any_environment, without_session
 from analytex.console.pages import Console
 from analytex.console.sessions import COOKIE, PLACE, own_page
 from analytex.domain.environments import Permission, Scope
-from analytex.errors import Unauthorized
+from analytex.errors import Unauthorized, Unavailable
 
 REFUSED: Final = "This key does not open the console."
 ENDED: Final = (
     "Your session has ended: its key was revoked, or it was signed out, or twelve hours are over."
+)
+NOT_NOTED: Final = (
+    "This browser is signed out, but the server could not note it: revoke the key if somebody may "
+    "have a copy of the cookie."
 )
 NOT_OPEN: Final = "You are not signed in to that environment."
 
@@ -69,7 +73,12 @@ class _SigningIn:
                 sessions.write(request, response, left)
                 return response
         response = self._console.redirect(request, SIGN_IN)
-        await sessions.end(request, response, session)
+        if session is not None:
+            try:
+                await sessions.end(session)
+            except Unavailable:
+                response = self._console.redirect(request, SIGN_IN, NOT_NOTED, kind="bad")
+        sessions.forget(request, response)
         return response
 
     async def choose(self, request: Request) -> Response:
