@@ -11,12 +11,14 @@ import duckdb
 import pytest
 
 from analytex.domain.history import FOLDER
+from analytex.domain.profiles import ProfileKind
 from analytex.domain.values import pointer_to
 from analytex.history import shredded
 from analytex.history.columns import COLUMNS
+from analytex.jobs.sealer_pipe import Erase
 from analytex.query.relation import EventsRelation, Extract
 from analytex.storage.open import open_key_store, open_read_store
-from tests.history.inside import engine, seal, tidy
+from tests.history.inside import FOREVER, engine, run, seal, tidy
 from tests.history.test_table import event, store
 
 ENOUGH: Final = shredded.REPEATS * 2
@@ -197,3 +199,27 @@ def test_the_columns_are_not_part_of_the_table(data: Path) -> None:
     log = b"".join(path.read_bytes() for path in (data / FOLDER / "_delta_log").iterdir())
     assert b"property_" not in log
     assert b"team" not in log
+
+
+def test_a_deletion_leaves_nothing_in_the_columns_nor_in_their_names(data: Path) -> None:
+    """A file is written again as a whole, and chooses by what is left."""
+    theirs = [{"owner": "ada lovelace", "of_ada_lovelace": True}] * ENOUGH
+    others = [{"plan": "team"}] * ENOUGH
+    store(
+        data,
+        [
+            event(number, user=user, metadata=json.dumps(each))
+            for number, (user, each) in enumerate(
+                [("ada", each) for each in theirs] + [("bob", each) for each in others]
+            )
+        ],
+    )
+    seal(data)
+    assert sorted(names_in(data)[0]) == ["of_ada_lovelace", "owner", "plan"]
+
+    run(data, Erase(environment_id=1, kind=ProfileKind.USER, ids=["ada"], at=FOREVER, users=[]))
+
+    assert names_in(data) == [["plan"]]
+    files = [path for path in (data / FOLDER).rglob("*") if path.is_file()]
+    assert not [path for path in files if b"lovelace" in path.read_bytes()]
+    assert extracted(data, Extract("/plan")) == ['"team"'] * ENOUGH
