@@ -108,6 +108,25 @@ def test_the_most_frequent_ones_get_the_columns(data: Path) -> None:
     assert names_in(data) == [["p19", *names[: shredded.COUNT - 1]]]
 
 
+def test_what_is_looked_at_is_bounded(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of keys in each event would take more memory than there is, and sealing would stop.
+
+    Small events are looked at until there is enough; large ones not at all.
+    """
+    monkeypatch.setattr(shredded, "SAMPLE_BYTES", 1000)
+    put(data, *[{"plan": "team"}] * 500)
+    assert names_in(data) == [["plan"]]
+    monkeypatch.setattr(shredded, "SAMPLE_BYTES", 10)
+    put(data, *[{"plan": "team"}] * 500)
+    assert sorted(names_in(data)) == [[], ["plan"]]
+    monkeypatch.undo()
+
+    put(data, *[{"seats": 1, "pad": "x" * shredded.LONGEST_BYTES}] * ENOUGH)
+
+    assert sorted(names_in(data)) == [[], [], ["plan"]]
+    assert extracted(data, Extract("/seats")) == [None] * 1000 + ["1"] * ENOUGH
+
+
 def test_names_are_whatever_was_sent(data: Path) -> None:
     """And a value is found by its JSON pointer, whether it has a column or not."""
     names = ["it's", 'a"b', "a/b", "~0", "", "ä €", "a\0b", "new\nline", "$.a", "a.b", "x" * 255]

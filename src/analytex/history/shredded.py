@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 COUNT: Final = 16  #: spare columns
 KEY: Final = "analytex.properties"  #: of a file's metadata: a JSON array, a name for each column
-SAMPLE_ROWS: Final = 10_000  # looked at to choose
+SAMPLE_ROWS: Final = 10_000  # looked at to choose, at most
+SAMPLE_BYTES: Final = 4 * 1024 * 1024  # of their metadata, whatever strangers put into it
+LONGEST_BYTES: Final = 16 * 1024  # of an event's metadata that is looked at
 ONE_IN: Final = 100  # of those has the property, or more
 REPEATS: Final = 4  # so often each value stands there on average, or more
 NAME_CHARS: Final = 255  # of a property, at most
@@ -40,8 +42,10 @@ def choose(db: "Connection", source: str) -> list[str]:
     They are the most frequent ones whose values repeat, in a sample that is the same each time.
     """
     found = db.execute(
-        f"WITH sample AS MATERIALIZED (SELECT metadata FROM {source} "
-        f"USING SAMPLE reservoir({SAMPLE_ROWS} ROWS) REPEATABLE (1)) "
+        f"WITH short AS (SELECT metadata FROM {source} WHERE strlen(metadata) <= {LONGEST_BYTES}), "
+        "added AS (SELECT metadata, sum(strlen(metadata)) OVER (ROWS UNBOUNDED PRECEDING) AS bytes "
+        f"FROM (FROM short USING SAMPLE reservoir({SAMPLE_ROWS} ROWS) REPEATABLE (1))), "
+        f"sample AS MATERIALIZED (SELECT metadata FROM added WHERE bytes <= {SAMPLE_BYTES}) "
         "SELECT key FROM sample, json_each(metadata) "
         f"WHERE length(key) <= {NAME_CHARS} GROUP BY key "
         f"HAVING count(*) >= (SELECT count(*) FROM sample) / {ONE_IN} "
